@@ -1,0 +1,7 @@
+module isthmus.im/internal/interop
+
+go 1.25.0
+
+require isthmus.im v0.0.0
+
+replace isthmus.im => ../../
