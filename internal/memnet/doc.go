@@ -1,0 +1,23 @@
+// Package memnet is a small in-memory network for tests: connections with
+// buffers and deadlines, and listeners that can be dialled.
+//
+// [Pipe] makes two ends of one connection, [Listener] hands one end to Accept
+// and the other to Dial. Unlike [net.Pipe], writes are buffered (256 KiB a
+// direction) and block only when the other end does not read, so that both
+// ends may write first as they do over TCP; either direction can be closed
+// alone with [Conn.CloseWrite].
+//
+// Everything waits on a [sync.Cond] and every time limit is a
+// [time.AfterFunc], so a goroutine blocked here is durably blocked in the
+// sense of testing/synctest and whole conversations run in virtual time. A
+// connection must be used in the bubble that made it.
+//
+// Faults are made from three pieces. [Conn.Cut] resets the connection at both
+// ends and loses what was under way. [Conn.SetDelay] holds bytes back for a
+// time and keeps their order. [Conn.SetFilter] sees everything one end writes
+// and may change it or make it vanish, which also makes a silent black hole.
+//
+// Errors are those of TCP: a [*net.OpError] that wraps [net.ErrClosed],
+// [os.ErrDeadlineExceeded], [syscall.ECONNRESET], [syscall.EPIPE] or
+// [syscall.ECONNREFUSED]; the end of a stream is [io.EOF].
+package memnet

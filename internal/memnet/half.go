@@ -1,0 +1,250 @@
+package memnet
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// half is one direction of a connection: one end writes, the other reads.
+type half struct {
+	mu   sync.Mutex
+	cond sync.Cond // any change below
+
+	buf    []byte
+	late   []lateRun // runs at the end of buf that may not be read yet
+	delay  time.Duration
+	filter func([]byte) []byte
+
+	writing      bool // a Write is under way; others wait for it
+	fin          bool // no more bytes will be written
+	finAt        time.Time
+	writerGone   bool // the writing end was closed
+	readerClosed bool // the reading end was closed
+	reset        bool
+
+	readLimit, writeLimit limit
+}
+
+// lateRun is a run of bytes in half.buf that becomes readable at a time.
+type lateRun struct {
+	n  int
+	at time.Time
+}
+
+// limit is a deadline; passed is set by its timer.
+type limit struct {
+	timer  *time.Timer
+	gen    int
+	passed bool
+}
+
+func newHalf() *half {
+	h := &half{}
+	h.cond.L = &h.mu
+	return h
+}
+
+func (h *half) read(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for {
+		switch {
+		case h.readerClosed:
+			return 0, net.ErrClosed
+		case h.reset:
+			return 0, syscall.ECONNRESET
+		case h.readLimit.passed:
+			return 0, os.ErrDeadlineExceeded
+		case len(p) == 0:
+			return 0, nil
+		}
+		if n := h.ready(); n > 0 {
+			n = copy(p, h.buf[:n])
+			h.buf = h.buf[n:]
+			if len(h.buf) == 0 {
+				h.buf = nil
+			}
+			h.cond.Broadcast()
+			return n, nil
+		}
+		if h.fin && len(h.buf) == 0 && !time.Now().Before(h.finAt) {
+			return 0, io.EOF
+		}
+		h.cond.Wait()
+	}
+}
+
+// ready returns how many bytes may be read now.
+func (h *half) ready() int {
+	now := time.Now()
+	for len(h.late) > 0 && !now.Before(h.late[0].at) {
+		h.late = h.late[1:]
+	}
+	n := len(h.buf)
+	for _, r := range h.late {
+		n -= r.n
+	}
+	return n
+}
+
+func (h *half) write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.writing {
+		if err := h.writeErr(); err != nil {
+			return 0, err
+		}
+		h.cond.Wait()
+	}
+	if err := h.writeErr(); err != nil {
+		return 0, err
+	}
+	out := p
+	if h.filter != nil {
+		out = h.filter(p)
+	}
+	h.writing = true
+	defer func() {
+		h.writing = false
+		h.cond.Broadcast()
+	}()
+	n := 0
+	for n < len(out) {
+		if err := h.writeErr(); err != nil {
+			return min(n, len(p)), err
+		}
+		free := BufferSize - len(h.buf)
+		if free <= 0 {
+			h.cond.Wait()
+			continue
+		}
+		free = min(free, len(out)-n)
+		h.buf = append(h.buf, out[n:n+free]...)
+		if at, late := h.arrival(); late {
+			h.late = append(h.late, lateRun{n: free, at: at})
+		}
+		n += free
+		h.cond.Broadcast()
+	}
+	return len(p), nil
+}
+
+// arrival returns when something sent now may be seen by the reader, and
+// whether that is later than now. A timer will wake the reader then.
+func (h *half) arrival() (time.Time, bool) {
+	now := time.Now()
+	at := now.Add(h.delay)
+	if k := len(h.late); k > 0 && h.late[k-1].at.After(at) {
+		at = h.late[k-1].at
+	}
+	if !at.After(now) {
+		return at, false
+	}
+	time.AfterFunc(at.Sub(now), h.wake)
+	return at, true
+}
+
+func (h *half) wake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cond.Broadcast()
+}
+
+func (h *half) writeErr() error {
+	switch {
+	case h.writerGone:
+		return net.ErrClosed
+	case h.reset:
+		return syscall.ECONNRESET
+	case h.writeLimit.passed:
+		return os.ErrDeadlineExceeded
+	case h.fin, h.readerClosed:
+		return syscall.EPIPE
+	}
+	return nil
+}
+
+// closeReader closes the reading end; it reports false if it was closed.
+func (h *half) closeReader() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.readerClosed {
+		return false
+	}
+	h.readerClosed = true
+	h.buf, h.late = nil, nil
+	h.readLimit.stop()
+	h.cond.Broadcast()
+	return true
+}
+
+// closeWriter ends the stream of bytes; gone says that the writing end is
+// closed altogether. It reports false if that end was closed before.
+func (h *half) closeWriter(gone bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.writerGone {
+		return false
+	}
+	if !h.fin {
+		h.fin = true
+		h.finAt, _ = h.arrival()
+	}
+	if gone {
+		h.writerGone = true
+		h.writeLimit.stop()
+	}
+	h.cond.Broadcast()
+	return true
+}
+
+func (h *half) cut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reset = true
+	h.buf, h.late = nil, nil
+	h.cond.Broadcast()
+}
+
+// setDeadline reports false if the end whose limit it is was closed.
+func (h *half) setDeadline(l *limit, closed *bool, t time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if *closed {
+		return false
+	}
+	l.stop()
+	l.passed = false
+	if t.IsZero() {
+		return true
+	}
+	wait := time.Until(t)
+	if wait <= 0 {
+		l.passed = true
+		h.cond.Broadcast()
+		return true
+	}
+	gen := l.gen
+	l.timer = time.AfterFunc(wait, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if l.gen == gen {
+			l.passed = true
+			h.cond.Broadcast()
+		}
+	})
+	return true
+}
+
+// stop forgets the timer; a callback already under way finds gen changed.
+func (l *limit) stop() {
+	l.gen++
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
+	}
+}
