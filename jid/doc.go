@@ -1,0 +1,3 @@
+// Package jid implements addresses of XMPP, which the specifications call
+// Jabber identifiers: local@domain/resource.
+package jid
