@@ -1,0 +1,103 @@
+package stream
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+
+	"isthmus.im/jid"
+)
+
+// response takes the peer's answer to this side's header. Its from is not
+// compared with the target: RFC 6120 section 4.7.1 allows another domain there,
+// and the certificate decides.
+func (m *Machine) response(h Header) {
+	if condition, text := checkHeader(h); condition != "" {
+		m.refuse(condition, text)
+		return
+	}
+	m.peer, m.id = h, h.ID
+	m.phase = waitFeatures
+}
+
+// serverVerified takes the verdict on the peer's certificate. Nothing beyond a
+// header was sent over TLS before it.
+func (m *Machine) serverVerified(domain jid.JID, err error) {
+	if err == nil {
+		return
+	}
+	e := &IdentityError{Domain: domain, Err: err}
+	m.tell(&Error{Condition: NotAuthorized, Text: "your certificate does not authenticate " + domain.String() + ": " + err.Error()})
+	m.fail(e)
+}
+
+// features chooses the next step: TLS before anything else, then SASL, then the
+// stream is ready, whatever else is offered.
+func (m *Machine) features(e Element) {
+	if e.Space != NS || e.Local != "features" {
+		m.unexpected(e)
+		return
+	}
+	f, err := parseFeatures(e.Raw)
+	if err != nil {
+		m.refuse(BadFormat, "unreadable stream features")
+		return
+	}
+	switch {
+	case !m.secure && !f.starttls:
+		m.tell(&Error{Condition: PolicyViolation, Text: "STARTTLS is not offered here, and this side does not use unencrypted streams"})
+		m.fail(&TLSError{Remote: m.remote})
+	case !m.secure:
+		m.write("<starttls xmlns='" + NSTLS + "'/>")
+		m.phase = waitProceed
+	case m.authed:
+		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Features: f.names, Method: external, From: m.peer.From})
+		m.end()
+	case !f.offers(external):
+		m.tell(&Error{Condition: UnsupportedFeature, Text: "SASL EXTERNAL is not offered here, and this side authenticates by certificate only"})
+		m.fail(&AuthError{Local: m.local, Remote: m.remote, Offered: f.mechanisms, Dialback: f.dialback})
+	default:
+		response, err := initialResponse(m.local)
+		if err != nil {
+			m.refuse(InternalServerError, "SASL EXTERNAL cannot be started")
+			return
+		}
+		m.write("<auth xmlns='" + NSSASL + "' mechanism='" + external + "'>" + base64.StdEncoding.EncodeToString(response) + "</auth>")
+		m.phase = waitResult
+	}
+}
+
+// proceed takes the answer to <starttls/>.
+func (m *Machine) proceed(e Element) {
+	switch (xml.Name{Space: e.Space, Local: e.Local}) {
+	case xml.Name{Space: NSTLS, Local: "proceed"}:
+		m.do(StartTLS{m.local})
+		m.phase = waitTLS
+	case xml.Name{Space: NSTLS, Local: "failure"}:
+		m.close()
+		m.fail(&TLSError{Remote: m.remote, Refused: true})
+	default:
+		m.unexpected(e)
+	}
+}
+
+// result takes the answer to <auth/>. EXTERNAL has no challenges once its
+// initial response was sent (RFC 4422 appendix A), and after a failure there is
+// nothing else to try: some peers would keep the stream open for ever.
+func (m *Machine) result(e Element) {
+	switch (xml.Name{Space: e.Space, Local: e.Local}) {
+	case xml.Name{Space: NSSASL, Local: "success"}:
+		m.authed = true
+		m.restart()
+		m.open()
+	case xml.Name{Space: NSSASL, Local: "failure"}:
+		condition, text := parseFailure(e.Raw)
+		m.close()
+		m.fail(&AuthError{Local: m.local, Remote: m.remote, Condition: condition, Text: text})
+	case xml.Name{Space: NSSASL, Local: "challenge"}:
+		m.write("<abort xmlns='" + NSSASL + "'/>")
+		m.close()
+		m.fail(&AuthError{Local: m.local, Remote: m.remote, Condition: saslAborted, Text: "challenged although EXTERNAL has no challenges"})
+	default:
+		m.unexpected(e)
+	}
+}

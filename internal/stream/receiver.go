@@ -1,0 +1,124 @@
+package stream
+
+import (
+	"encoding/xml"
+
+	"isthmus.im/jid"
+)
+
+// respond sends the response header. Its from is the domain the peer asked for
+// when that is served here, and otherwise the default domain or empty
+// (RFC 6120 section 4.9.1.3); its to is the peer's from when that is a domain.
+func (m *Machine) respond() {
+	if m.cfg.Role == Initiator {
+		m.open()
+		return
+	}
+	h := Header{ID: m.cfg.NewID(), Version: "1.0", Lang: m.cfg.Lang}
+	m.id = h.ID
+	switch {
+	case !m.local.IsZero():
+		h.From = m.local.String()
+	case !m.cfg.Local.IsZero():
+		h.From = m.cfg.Local.String()
+	}
+	switch from, err := parseDomain(m.peer.From); {
+	case err == nil:
+		h.To = from.String()
+	case m.peer.From == "" && !m.remote.IsZero():
+		h.To = m.remote.String()
+	}
+	if m.peer.Space != "" && m.peer.Version == "" {
+		h.Version = "" // RFC 6120 section 4.7.5 rule 4
+	}
+	m.out = AppendHeader(m.out, h)
+	m.opened = true
+}
+
+// request takes the peer's header, checks it and answers it.
+func (m *Machine) request(h Header) {
+	m.peer = h
+	local, remote, e := m.addresses(h)
+	m.local = local
+	if condition, text := checkHeader(h); condition != "" {
+		e = &Error{Condition: condition, Text: text}
+	}
+	if e != nil {
+		m.tell(e)
+		m.fail(e)
+		return
+	}
+	m.remote = remote
+	switch {
+	case !m.secure:
+		m.respond()
+		m.write("<stream:features><starttls xmlns='" + NSTLS + "'><required/></starttls></stream:features>")
+		m.phase = waitStartTLS
+	case m.authed:
+		m.respond()
+		m.write("<stream:features>")
+		m.out = append(m.out, m.cfg.Features...)
+		m.write("</stream:features>")
+		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Method: external})
+		m.end()
+	case m.remote.IsZero():
+		m.offer()
+	default:
+		m.verify(m.remote)
+	}
+}
+
+// offer sends the response header and the offer of EXTERNAL.
+func (m *Machine) offer() {
+	m.respond()
+	m.write("<stream:features><mechanisms xmlns='" + NSSASL + "'><mechanism>" + external + "</mechanism></mechanisms></stream:features>")
+	m.phase = waitAuth
+}
+
+// clientVerified takes the verdict on the peer's certificate: for the from of its
+// header before EXTERNAL is offered, or for its authorization identity.
+func (m *Machine) clientVerified(domain jid.JID, err error) {
+	switch {
+	case m.phase == waitAuth:
+		m.identified(domain, err)
+	case err == nil:
+		m.offer()
+	default:
+		m.tell(&Error{Condition: NotAuthorized, Text: unverified(domain, err)})
+		m.fail(&IdentityError{Domain: domain, Err: err})
+	}
+}
+
+func unverified(domain jid.JID, err error) string {
+	return "your certificate does not authenticate " + domain.String() +
+		" and Server Dialback is not accepted: " + err.Error()
+}
+
+// starttls takes what the peer sends in plaintext. Only <starttls/> is served.
+func (m *Machine) starttls(e Element) {
+	switch (xml.Name{Space: e.Space, Local: e.Local}) {
+	case xml.Name{Space: NSTLS, Local: "starttls"}:
+		m.write("<proceed xmlns='" + NSTLS + "'/>")
+		m.do(StartTLS{m.local})
+		m.phase = waitTLS
+	case xml.Name{Space: NSSASL, Local: "auth"}:
+		m.write(failure(saslEncryptionRequired, ""))
+		m.refuse(PolicyViolation, "STARTTLS has to come before authentication")
+	case xml.Name{Space: NSDialback, Local: "result"}, xml.Name{Space: NSDialback, Local: "verify"}:
+		m.refuse(PolicyViolation, "Server Dialback is not accepted, and nothing is without STARTTLS")
+	default:
+		m.unexpected(e)
+	}
+}
+
+// unexpected refuses an element that has no place in the negotiation.
+func (m *Machine) unexpected(e Element) {
+	switch {
+	case (e.Space == NSServer || e.Space == NSClient) && (e.Local == "message" || e.Local == "presence" || e.Local == "iq"):
+		m.refuse(NotAuthorized, "a stanza before the stream was negotiated")
+	case e.Space == NSDialback:
+		m.refuse(PolicyViolation, "Server Dialback is not accepted; authenticate with SASL EXTERNAL")
+	default:
+		m.refuse(UnsupportedStanzaType, "<"+e.Local+"/> is not expected here; this side waits for "+m.waiting())
+	}
+}
