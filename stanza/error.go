@@ -88,8 +88,8 @@ func (e *Error) errorType() ErrorType {
 
 // AppendXML appends the error element to b and returns the extended slice. What
 // RFC 6120 does not define is not written: another condition becomes
-// undefined-condition, another type the condition's default. App is written as it
-// is and must be one complete element.
+// undefined-condition, another type the condition's default. An App that is not one
+// well-formed element is left out.
 func (e *Error) AppendXML(b []byte) []byte {
 	c := e.condition()
 	b = append(b, "<error"...)
@@ -118,6 +118,8 @@ func (e *Error) AppendXML(b []byte) []byte {
 		b = appendEscaped(b, e.Text)
 		b = append(b, "</text>"...)
 	}
-	b = append(b, e.App...)
+	if app, ok := single(e.App); ok {
+		b = append(b, app...)
+	}
 	return append(b, "</error>"...)
 }

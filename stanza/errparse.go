@@ -1,57 +1,73 @@
 package stanza
 
-import "isthmus.im/jid"
+import (
+	"bytes"
+
+	"isthmus.im/internal/xmlscan"
+	"isthmus.im/jid"
+)
 
 // Err returns the error that an error stanza carries, and nil for a stanza of any
 // other type. It makes the best of what peers send: without a condition, or with
 // one that RFC 6120 does not define, the condition is undefined-condition; without
 // a known type the condition's default; a malformed by is left out; the numeric
-// code that preceded conditions is ignored. Of several texts the first counts.
+// code that preceded conditions is ignored. Of several texts or application
+// conditions the first counts.
 func (s *Stanza) Err() *Error {
 	if s.Type != TypeError {
 		return nil
 	}
 	e := &Error{}
-	raw, _ := s.Payload("error")
-	var head struct {
-		Type string `xml:"type,attr"`
-		By   string `xml:"by,attr"`
-	}
-	if len(raw) != 0 && raw.Decode(&head) == nil {
-		e.Type = ErrorType(head.Type)
-		if by, err := jid.Parse(head.By); err == nil {
-			e.By = by
-		}
-	}
-	if c, ok := firstChild(raw); ok {
-		e.read(c.inner)
+	if c, ok := find(s.Inner, "", "error"); ok {
+		e.read(c.Raw)
 	}
 	e.Condition = e.condition()
 	e.Type = e.errorType()
 	return e
 }
 
-func firstChild(b []byte) (child, bool) {
-	for c := range children(b) {
-		return c, true
+// read takes over what the error element raw says.
+func (e *Error) read(raw []byte) {
+	t, err := xmlscan.Parse(raw, nsServer, anySize)
+	if err != nil {
+		return
 	}
-	return child{}, false
-}
-
-func (e *Error) read(inner []byte) {
-	for c := range children(inner) {
+	for _, a := range t.Attrs {
 		switch {
-		case string(c.space) != nsStanzas:
-			if e.App == nil && len(c.space) != 0 {
-				e.App = Raw(c.raw)
+		case len(a.Space) != 0:
+		case string(a.Local) == "type":
+			e.Type = ErrorType(a.Value)
+		case string(a.Local) == "by":
+			if by, _, err := jid.ParseLegacy(string(a.Value)); err == nil {
+				e.By = by
 			}
-		case string(c.local) == "text":
-			if e.Text == "" {
-				e.Text = text(c.inner)
-			}
-		case e.Condition == "":
-			e.Condition = Condition(c.local)
-			e.URI = text(c.inner)
 		}
 	}
+	for c := range xmlscan.Children(t.Inner, "") {
+		switch {
+		case string(c.Space) != nsStanzas:
+			if e.App == nil && len(contentSpace(c.Space)) != 0 {
+				e.App = bytes.Clone(c.Raw)
+			}
+		case string(c.Local) == "text":
+			if e.Text == "" {
+				e.Text, e.Lang = text(c.Inner), lang(c.Raw)
+			}
+		case e.Condition == "":
+			e.Condition = Condition(c.Local)
+			if e.Condition == Gone || e.Condition == Redirect {
+				e.URI = string(bytes.TrimSpace([]byte(text(c.Inner))))
+			}
+		}
+	}
+}
+
+// lang returns the xml:lang of the element raw.
+func lang(raw []byte) string {
+	t, err := xmlscan.Parse(raw, nsServer, anySize)
+	if err != nil {
+		return ""
+	}
+	h := t.Head()
+	return string(h.Lang)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"isthmus.im/internal/xmlscan"
 	"isthmus.im/jid"
 )
 
@@ -172,11 +173,12 @@ func byPayload(m map[xml.Name]route, inner []byte) Handler {
 	if len(m) == 0 || ok && len(m) == 1 {
 		return general.h
 	}
-	for c := range children(inner) {
-		if r, ok := m[xml.Name{Space: string(c.space), Local: string(c.local)}]; ok {
+	for c := range xmlscan.Children(inner, "") {
+		space := contentSpace(c.Space)
+		if r, ok := m[xml.Name{Space: string(space), Local: string(c.Local)}]; ok {
 			return r.h
 		}
-		if r, ok := m[xml.Name{Space: string(c.space), Local: "*"}]; ok {
+		if r, ok := m[xml.Name{Space: string(space), Local: "*"}]; ok {
 			return r.h
 		}
 	}

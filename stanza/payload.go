@@ -8,6 +8,8 @@ import (
 	"iter"
 	"reflect"
 	"strings"
+
+	"isthmus.im/internal/xmlscan"
 )
 
 // Raw is one complete, self-contained XML element, as it came from the wire or as
@@ -18,12 +20,13 @@ type Raw []byte
 var ErrNoPayload = errors.New("stanza: no such payload")
 
 // Payloads yields the name and the bytes of each child in document order. A child
-// in the content namespace, such as a message's body, has an empty Space. The
-// bytes are those of Inner: they may be kept, but are not to be changed.
+// in the content namespace, such as a message's body, has an empty Space, and so
+// has one that undeclares its namespace. The bytes are those of Inner: they may be
+// kept, but are not to be changed.
 func (s *Stanza) Payloads() iter.Seq2[xml.Name, Raw] {
 	return func(yield func(xml.Name, Raw) bool) {
-		for c := range children(s.Inner) {
-			if !yield(xml.Name{Space: string(c.space), Local: string(c.local)}, Raw(c.raw)) {
+		for c := range xmlscan.Children(s.Inner, "") {
+			if !yield(xml.Name{Space: string(contentSpace(c.Space)), Local: string(c.Local)}, c.Raw) {
 				return
 			}
 		}
@@ -35,17 +38,9 @@ func (s *Stanza) Payloads() iter.Seq2[xml.Name, Raw] {
 // that namespace. A name without a namespace, such as "body", is one in the
 // content namespace; "jabber:client body" and "jabber:server body" mean the same.
 func (s *Stanza) Payload(name string) (Raw, bool) {
-	c, ok := s.find(parseName(name))
-	return Raw(c.raw), ok
-}
-
-func (s *Stanza) find(want xml.Name) (child, bool) {
-	for c := range children(s.Inner) {
-		if string(c.space) == want.Space && (string(c.local) == want.Local || want.Local == "*") {
-			return c, true
-		}
-	}
-	return child{}, false
+	n := parseName(name)
+	c, ok := find(s.Inner, n.Space, n.Local)
+	return c.Raw, ok
 }
 
 // parseName reads a name written as in an encoding/xml tag and maps the content
@@ -62,34 +57,11 @@ func parseName(s string) xml.Name {
 // may carry a body for each of several languages (RFC 6121 section 5.2.3);
 // [Stanza.Payloads] shows them all.
 func (s *Stanza) Body() string {
-	c, ok := s.find(xml.Name{Local: "body"})
+	c, ok := find(s.Inner, "", "body")
 	if !ok {
 		return ""
 	}
-	return text(c.inner)
-}
-
-// text returns the character data directly inside an element.
-func text(inner []byte) string {
-	if bytes.IndexAny(inner, "<&\r") < 0 {
-		return string(inner)
-	}
-	var b strings.Builder
-	d := xml.NewDecoder(bytes.NewReader(inner))
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return b.String()
-		}
-		switch t := t.(type) {
-		case xml.CharData:
-			b.Write(t)
-		case xml.StartElement:
-			if d.Skip() != nil {
-				return b.String()
-			}
-		}
-	}
+	return text(c.Inner)
 }
 
 // Decode decodes the first child that the tag of v's XMLName field names into v, a
@@ -102,11 +74,11 @@ func (s *Stanza) Decode(v any) error {
 	if err != nil {
 		return err
 	}
-	c, ok := s.find(parseName(tag))
+	raw, ok := s.Payload(tag)
 	if !ok {
 		return fmt.Errorf("%w: %s", ErrNoPayload, tag)
 	}
-	return Raw(c.raw).Decode(v)
+	return raw.Decode(v)
 }
 
 // Decode decodes the element into v as xml.Unmarshal does. An element without a
@@ -156,7 +128,8 @@ func (s *Stanza) Append(v any) error {
 // [*Error] becomes an error element, everything else goes through encoding/xml;
 // nil gives nil. Declarations of the content namespaces jabber:client and
 // jabber:server are dropped, so that the element fits either stream. The error
-// tells of a value that does not encode to exactly one well-formed element.
+// tells of a value that does not encode to exactly one element that a stream may
+// carry (RFC 6120 section 11.1, at most 63 levels deep).
 func Marshal(v any) (Raw, error) {
 	var b []byte
 	var err error
@@ -166,19 +139,17 @@ func Marshal(v any) (Raw, error) {
 	case Raw:
 		b = v
 	case *Error:
-		return Raw(v.AppendXML(nil)), nil
-	case string, []byte:
-		return nil, fmt.Errorf("stanza: marshal: a %T is not an element; use Raw for XML, Text for a body", v)
+		b = v.AppendXML(nil)
+	case string, []byte, Stanza, *Stanza:
+		return nil, fmt.Errorf("stanza: marshal: a %T is not a payload", v)
 	default:
 		if b, err = xml.Marshal(v); err != nil {
 			return nil, fmt.Errorf("stanza: marshal: %w", err)
 		}
 	}
-	n := 0
-	for c := range children(b) {
-		if n++; n == 1 && len(c.raw) == len(b) {
-			return Raw(c.raw), nil
-		}
+	r, ok := single(b)
+	if !ok {
+		return nil, fmt.Errorf("stanza: marshal: %T is not one well-formed element", v)
 	}
-	return nil, fmt.Errorf("stanza: marshal: %T is not one element", v)
+	return r, nil
 }

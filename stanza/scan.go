@@ -2,54 +2,76 @@ package stanza
 
 import (
 	"bytes"
-	"encoding/xml"
-	"iter"
+
+	"isthmus.im/internal/xmlscan"
 )
 
+// The content namespaces (RFC 6120 section 4.8.2). An element in either has an
+// empty Space here.
 const (
 	nsClient = "jabber:client"
 	nsServer = "jabber:server"
 )
 
-// child is one element of an Inner: its name, with an empty space in the content
-// namespace, all of its bytes, and those between its tags.
-type child struct {
-	space, local []byte
-	raw, inner   []byte
-}
+// anySize lifts the scanner's limit on bytes, for what is in memory already.
+var anySize = xmlscan.Limits{Bytes: 1 << 30}
 
-// children yields the elements of inner in document order, up to the first byte
-// that is not well-formed.
-func children(inner []byte) iter.Seq[child] {
-	return func(yield func(child) bool) {
-		d := xml.NewDecoder(bytes.NewReader(inner))
-		for {
-			start := d.InputOffset()
-			t, err := d.Token()
-			if err != nil {
-				return
-			}
-			e, ok := t.(xml.StartElement)
-			if !ok {
-				continue
-			}
-			open := d.InputOffset()
-			if d.Skip() != nil {
-				return
-			}
-			raw := inner[start:d.InputOffset()]
-			end := max(bytes.LastIndex(raw, []byte("</"))+int(start), int(open))
-			if !yield(child{[]byte(contentSpace(e.Name.Space)), []byte(e.Name.Local), raw, inner[open:end]}) {
-				return
-			}
-		}
-	}
-}
-
-// contentSpace maps both content namespaces to the empty one.
-func contentSpace(space string) string {
-	if space == nsClient || space == nsServer {
-		return ""
+// contentSpace maps the content namespaces to the empty one.
+func contentSpace[T string | []byte](space T) T {
+	if string(space) == nsClient || string(space) == nsServer {
+		return space[:0]
 	}
 	return space
+}
+
+// find returns the first child of inner with the given name; a local name of "*"
+// fits all.
+func find(inner []byte, space, local string) (xmlscan.Child, bool) {
+	for c := range xmlscan.Children(inner, "") {
+		if string(contentSpace(c.Space)) == space && (string(c.Local) == local || local == "*") {
+			return c, true
+		}
+	}
+	return xmlscan.Child{}, false
+}
+
+// single checks that b is one complete element and returns it without any
+// declaration of the content namespace.
+func single(b []byte) ([]byte, bool) {
+	b = bytes.TrimSpace(b)
+	if len(b) == 0 {
+		return nil, false
+	}
+	space := nsServer
+	for {
+		in := make([]byte, 0, len(b)+len("<m xmlns=''></m>")+len(space))
+		in = append(append(append(in, "<m xmlns='"...), space...), "'>"...)
+		in = append(append(in, b...), "</m>"...)
+		t, err := xmlscan.Parse(in, space, anySize)
+		if err != nil {
+			return nil, false
+		}
+		c, ok := find(t.Inner, "", "*")
+		if !ok || string(c.Space) != nsClient {
+			return onlyChild(t.Inner)
+		}
+		// It is the other content namespace that the element declares.
+		space = nsClient
+	}
+}
+
+// onlyChild returns inner if it is one element and nothing else.
+func onlyChild(inner []byte) ([]byte, bool) {
+	for c := range xmlscan.Children(inner, "") {
+		return inner, len(c.Raw) == len(inner)
+	}
+	return nil, false
+}
+
+// text returns the character data at the top of inner.
+func text(inner []byte) string {
+	if bytes.IndexAny(inner, "<&\r") < 0 {
+		return string(inner)
+	}
+	return string(xmlscan.AppendText(nil, inner))
 }

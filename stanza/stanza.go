@@ -103,7 +103,8 @@ func (t Type) Valid(k Kind) bool {
 // namespace prefixes, and never declares the content namespace (jabber:client
 // or jabber:server), so the same bytes fit a client's stream and a server's. A
 // host that changes Inner itself keeps these promises itself; [Stanza.Append]
-// keeps them for it.
+// keeps them for it, while methods that read Inner
+// trust it and may panic if it is malformed.
 //
 // A Stanza is a plain value that may be stored, queued and sent more than once.
 // It is not safe for use by several goroutines while one of them changes it.
@@ -169,12 +170,19 @@ type HeaderError struct {
 	Err   error  // why; a *jid.ParseError for an address
 }
 
-// Error implements error.
+// maxQuoted is the number of bytes of a value that an error text shows.
+const maxQuoted = 128
+
+// Error names the attribute, the value (shortened to 128 bytes) and the reason.
 func (e *HeaderError) Error() string {
-	if e.Attr == "" {
-		return fmt.Sprintf("stanza: <%s/>: %v", e.Value, e.Err)
+	what := "element"
+	if e.Attr != "" {
+		what = e.Attr + " of " + e.Kind.String()
 	}
-	return fmt.Sprintf("stanza: %s of %s %q: %v", e.Attr, e.Kind, e.Value, e.Err)
+	if len(e.Value) > maxQuoted {
+		return fmt.Sprintf("stanza: %s %q...: %v", what, e.Value[:maxQuoted], e.Err)
+	}
+	return fmt.Sprintf("stanza: %s %q: %v", what, e.Value, e.Err)
 }
 
 // Unwrap returns Err.
