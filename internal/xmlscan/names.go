@@ -1,6 +1,11 @@
 package xmlscan
 
-import "unicode/utf8"
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+//go:generate go run gen.go
 
 // Classes of an ASCII byte.
 const (
@@ -27,7 +32,7 @@ var class = func() (t [256]uint8) {
 
 func isSpace(c byte) bool { return class[c]&space != 0 }
 
-// name goes on reading the qualified name that began at s.name.off, from i. It
+// readName goes on reading the qualified name that began at s.nameOff, from i. It
 // returns the place after the name, or a negative number when the scan has to
 // stop, with s.pos or s.err set.
 func (s *Scanner) readName(b []byte, i int) int {
@@ -76,4 +81,13 @@ func (s *Scanner) readName(b []byte, i int) int {
 			return i
 		}
 	}
+}
+
+// isNameRune reports whether the non-ASCII character r may stand in a name, or
+// begin one.
+func isNameRune(r rune, first bool) bool {
+	if first {
+		return unicode.Is(firstRunes, r)
+	}
+	return unicode.Is(nameRunes, r)
 }

@@ -82,7 +82,7 @@ func (s *Scanner) lookup(b, prefix []byte) (r ref, index int, ok bool) {
 		}
 	}
 	for k := len(s.head) - 1; k >= 0; k-- {
-		if len(prefix) > 0 && string(s.head[k].Prefix) == string(prefix) {
+		if string(s.head[k].Prefix) == string(prefix) {
 			return ref{off: int32(k), src: header}, -1, true
 		}
 	}
@@ -287,6 +287,10 @@ func (s *Scanner) openElement(b []byte, i int) bool {
 		if !s.attrSpaces(b, 1) {
 			return false
 		}
+	}
+	if string(s.resolve(b, el.space)) == streamSpace && string(s.tagName.local(b)) == "stream" {
+		s.fail(BadFormat, "stream header inside the stream", 0)
+		return false
 	}
 	switch d := s.resolve(b, el.def); {
 	case string(d) == serverSpace, string(d) == clientSpace:

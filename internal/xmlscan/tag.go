@@ -193,7 +193,7 @@ func (s *Scanner) endTag(b []byte, i int) int {
 		}
 		n := min(len(name)-s.endK, len(b)-i)
 		if string(b[i:i+n]) != string(name[s.endK:s.endK+n]) {
-			return s.fail(NotWellFormed, "end tag does not match", i)
+			return s.fail(NotWellFormed, "end tag does not match", s.lt)
 		}
 		i += n
 		if s.endK += n; s.endK < len(name) {
@@ -208,7 +208,7 @@ func (s *Scanner) endTag(b []byte, i int) int {
 		return s.more(i)
 	}
 	if b[i] != '>' {
-		return s.fail(NotWellFormed, "end tag does not match", i)
+		return s.fail(NotWellFormed, "end tag does not match", s.lt)
 	}
 	depth := len(s.frames)
 	if depth == 0 {
