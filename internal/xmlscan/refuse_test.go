@@ -55,7 +55,7 @@ var inside = []refusal{
 	{"null byte", "<a>\x00</a>", NotWellFormed},
 	{"control character in attribute", "<a b='\x1f'/>", NotWellFormed},
 	{"control character in CDATA", "<a><![CDATA[\x08]]></a>", NotWellFormed},
-	{"control character between stanzas", "\x01", BadFormat},
+	{"control character between stanzas", "\x01", NotWellFormed},
 	{"U+FFFE in text", "<a>\ufffe</a>", NotWellFormed},
 	{"U+FFFF in attribute", "<a b='\uffff'/>", NotWellFormed},
 	{"U+FFFE in CDATA", "<a><![CDATA[\ufffe]]></a>", NotWellFormed},

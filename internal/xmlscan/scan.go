@@ -265,6 +265,8 @@ func (s *Scanner) between(b []byte, i int) int {
 		if i = s.char(b, i); i < 0 {
 			return i
 		}
+	case !isChar(rune(b[i])):
+		return s.fail(NotWellFormed, "character not allowed in XML", i)
 	}
 	if s.state == atHeader {
 		return s.fail(NotWellFormed, "text before the stream header", 0)
