@@ -23,15 +23,17 @@ func parseDomain(s string) (jid.JID, error) {
 }
 
 // checkHeader checks what must hold for the header of either side. The result is
-// a stream error condition and a text, empty if the header is good.
+// a stream error condition and a text, empty if the header is good. A header need
+// not declare the content namespace: its elements may each declare their own
+// (RFC 6120 section 4.8.2).
 func checkHeader(h Header) (condition, text string) {
 	switch {
 	case h.Space != NS:
 		return InvalidNamespace, "the stream namespace has to be " + NS
 	case h.Local != "stream":
 		return BadFormat, "the root element has to be <stream/>"
-	case h.Content != NSServer:
-		return InvalidNamespace, "the default namespace has to be " + NSServer + "; clients are not served here"
+	case h.Content != NSServer && h.Content != "" && h.Content != NS:
+		return InvalidNamespace, "the content namespace has to be " + NSServer
 	case !supported(h.Version):
 		return UnsupportedVersion, "XMPP 1.0 or later is required"
 	}

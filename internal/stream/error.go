@@ -92,7 +92,7 @@ func (e *AuthError) Error() string {
 		return "stream: authentication of " + name(e.Remote, "the peer") + " refused: " + e.Condition + suffix(e.Text)
 	}
 	if e.Condition != "" {
-		return "stream: " + remote + " refused the certificate of " + local + ": " + e.Condition + suffix(e.Text)
+		return "stream: " + remote + " refused to authenticate " + local + ": " + e.Condition + suffix(e.Text)
 	}
 	offered := "no SASL mechanism"
 	if len(e.Offered) > 0 {
@@ -103,7 +103,7 @@ func (e *AuthError) Error() string {
 	}
 	return "stream: " + remote + " does not offer SASL EXTERNAL to " + local + " but " + offered +
 		": here, check that the certificate shown names " + local + ", has its whole chain, is in date and comes from a CA that " +
-		remote + " trusts; there, certificate authentication of servers has to be enabled (Prosody: s2s_secure_auth, ejabberd: s2s_use_starttls)"
+		remote + " trusts; there, certificate authentication of servers has to be enabled (Prosody: modules tls and saslauth, ejabberd: s2s_use_starttls)"
 }
 
 // EndError says that the stream ended in the middle of the negotiation without

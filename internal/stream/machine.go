@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 
 	"isthmus.im/jid"
@@ -103,6 +104,7 @@ type Machine struct {
 	held      []Event // what came while a Verify was open
 	auth      []byte  // Receiver: the response whose authorization identity is being verified
 	tries     int     // Receiver: SASL handshakes that failed
+	denied    error   // Receiver: why the last of them did
 
 	out     []byte // output of this step that is not in an action yet
 	actions []Action
@@ -193,17 +195,15 @@ func (m *Machine) step(e Event) {
 		}
 		m.refuse(condition, e.Text)
 	case Expired:
-		m.refuse(ConnectionTimeout, "the negotiation took too long; this side was waiting for "+m.waiting())
+		err := &Error{Condition: ConnectionTimeout, Text: "the negotiation took too long; this side was waiting for " + m.waiting()}
+		m.tell(err)
+		m.fail(cmp.Or[error](m.denied, err))
 	case Lost:
-		err := e.Err
-		if err == nil {
-			err = errLost
-		}
-		m.out = nil
-		m.fail(&EndError{Waiting: m.waiting(), Err: err})
+		err := cmp.Or(e.Err, errLost)
+		m.fail(cmp.Or[error](m.denied, &EndError{Waiting: m.waiting(), Err: err}))
 	case Closed:
 		m.close()
-		m.fail(&EndError{Waiting: m.waiting()})
+		m.fail(cmp.Or[error](m.denied, &EndError{Waiting: m.waiting()}))
 	case Header:
 		if m.hold(e) {
 			return

@@ -159,20 +159,21 @@ func (m *Machine) identified(domain jid.JID, err error) {
 		return
 	}
 	m.remote = domain
-	m.authed = true
+	m.authed, m.denied = true, nil
 	m.write("<success xmlns='" + NSSASL + "'/>")
 	m.restart()
 }
 
 // deny reports a failed handshake. The peer may try again, but not for ever
-// (RFC 6120 section 6.4.5).
+// (RFC 6120 section 6.4.5); if it leaves instead, this is why.
 func (m *Machine) deny(condition, text string) {
 	m.write(failure(condition, text))
+	m.denied = &AuthError{Local: m.local, Remote: m.remote, Condition: condition, Text: text, Sent: true}
 	if m.tries++; m.tries < maxTries {
 		return
 	}
 	m.tell(&Error{Condition: PolicyViolation, Text: "too many failed authentications"})
-	m.fail(&AuthError{Local: m.local, Remote: m.remote, Condition: condition, Text: text, Sent: true})
+	m.fail(m.denied)
 }
 
 // failure is a SASL failure element.
