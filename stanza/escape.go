@@ -15,6 +15,14 @@ var escapes = func() (t [utf8.RuneSelf]string) {
 	return t
 }()
 
+// plain tells the bytes that stand for themselves everywhere.
+var plain = func() (t [256]bool) {
+	for c, with := range escapes {
+		t[c] = with == ""
+	}
+	return t
+}()
+
 // appendAttr appends one attribute, open being everything up to the opening
 // quotation mark, unless its value is empty.
 func appendAttr(b []byte, open, value string) []byte {
@@ -31,8 +39,15 @@ func appendAttr(b []byte, open, value string) []byte {
 // 3.3.3 would make them spaces in an attribute. What is not an XML 1.0 Char
 // becomes U+FFFD.
 func appendEscaped(b []byte, s string) []byte {
+	i := 0
+	for i < len(s) && plain[s[i]] {
+		i++
+	}
+	if i == len(s) {
+		return append(b, s...)
+	}
 	done := 0
-	for i := 0; i < len(s); {
+	for i < len(s) {
 		size, with := 1, ""
 		if c := s[i]; c < utf8.RuneSelf {
 			with = escapes[c]
