@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// wide are limits for Inner of rewritten elements, which may grow.
+// fuzzLimits are small enough for the fuzzer to exceed and large enough for
+// elements that grow when they are rewritten.
 var fuzzLimits = Limits{Bytes: 1 << 16, Depth: 64}
 
 // stream puts a header before what does not begin with one.
@@ -41,41 +42,43 @@ func seeds(add func(data []byte)) {
 // sees the same elements, attributes and text.
 func FuzzDifferential(f *testing.F) {
 	seeds(func(data []byte) { f.Add(data) })
-	f.Fuzz(func(t *testing.T, data []byte) {
-		data = stream(data)
-		toks, used, _ := scan(data, fuzzLimits, len(data)+1)
-		if len(toks) == 0 {
-			return
+	f.Fuzz(checkDifferential)
+}
+
+func checkDifferential(t *testing.T, data []byte) {
+	data = stream(data)
+	toks, used, _ := scan(data, fuzzLimits, len(data)+1)
+	if len(toks) == 0 {
+		return
+	}
+	if toks[0].Kind != Open {
+		t.Fatalf("first token is %v", toks[0].Kind)
+	}
+	outer, err := oracle(data[:used], false)
+	if err != nil {
+		t.Fatalf("accepted %q, encoding/xml: %v", data[:used], err)
+	}
+	theirs := outer[0].children
+	outer[0].children, outer[0].text = nil, ""
+	if len(outer) != 1 || ours(t, toks[0], fuzzLimits).String() != outer[0].String() {
+		t.Fatalf("stream header of %q: we saw\n%vencoding/xml saw\n%v", data, ours(t, toks[0], fuzzLimits), outer[0])
+	}
+	k := 0
+	for _, tok := range toks[1:] {
+		if tok.Kind == Close {
+			break
 		}
-		if toks[0].Kind != Open {
-			t.Fatalf("first token is %v", toks[0].Kind)
+		if k >= len(theirs) {
+			t.Fatalf("%q: encoding/xml saw %d elements, we saw more", data[:used], len(theirs))
 		}
-		outer, err := oracle(data[:used], false)
-		if err != nil {
-			t.Fatalf("accepted %q, encoding/xml: %v", data[:used], err)
+		if got, want := ours(t, tok, Limits{Bytes: maxBytes}).String(), theirs[k].String(); got != want {
+			t.Fatalf("%q: we saw\n%sencoding/xml saw\n%s", tok.Raw, got, want)
 		}
-		theirs := outer[0].children
-		outer[0].children, outer[0].text = nil, ""
-		if len(outer) != 1 || ours(t, toks[0], fuzzLimits).String() != outer[0].String() {
-			t.Fatalf("stream header of %q: we saw\n%vencoding/xml saw\n%v", data, ours(t, toks[0], fuzzLimits), outer[0])
-		}
-		k := 0
-		for _, tok := range toks[1:] {
-			if tok.Kind == Close {
-				break
-			}
-			if k >= len(theirs) {
-				t.Fatalf("%q: encoding/xml saw %d elements, we saw more", data[:used], len(theirs))
-			}
-			if got, want := ours(t, tok, Limits{Bytes: maxBytes}).String(), theirs[k].String(); got != want {
-				t.Fatalf("%q: we saw\n%sencoding/xml saw\n%s", tok.Raw, got, want)
-			}
-			k++
-		}
-		if k != len(theirs) {
-			t.Fatalf("%q: encoding/xml saw %d elements, we saw %d", data[:used], len(theirs), k)
-		}
-	})
+		k++
+	}
+	if k != len(theirs) {
+		t.Fatalf("%q: encoding/xml saw %d elements, we saw %d", data[:used], len(theirs), k)
+	}
 }
 
 // FuzzSplit checks that the pieces in which a stream arrives do not matter.
@@ -105,22 +108,24 @@ func FuzzSplit(f *testing.F) {
 // the stream.
 func FuzzSelfContained(f *testing.F) {
 	seeds(func(data []byte) { f.Add(data) })
-	f.Fuzz(func(t *testing.T, data []byte) {
-		data = stream(data)
-		toks, used, _ := scan(data, fuzzLimits, len(data)+1)
-		if len(toks) == 0 {
-			return
+	f.Fuzz(checkSelfContained)
+}
+
+func checkSelfContained(t *testing.T, data []byte) {
+	data = stream(data)
+	toks, used, _ := scan(data, fuzzLimits, len(data)+1)
+	if len(toks) == 0 {
+		return
+	}
+	theirs, err := oracle(data[:used], true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, tok := range toks[1:] {
+		if tok.Kind == Element {
+			checkContained(t, tok, theirs[i])
 		}
-		theirs, err := oracle(data[:used], true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, tok := range toks[1:] {
-			if tok.Kind == Element {
-				checkContained(t, tok, theirs[i])
-			}
-		}
-	})
+	}
 }
 
 // checkContained compares Inner of tok, alone in a new element, with what stood
@@ -145,7 +150,7 @@ func checkContained(t *testing.T, tok Token, inStream *node) {
 	}
 	for c := range Children(tok.Inner, string(tok.Content)) {
 		tag := string(c.Raw[:readTag(c.Raw, 0).end])
-		if bytes.Equal(c.Space, tok.Content) && (strings.HasPrefix(tag, "<"+string(c.Local)) == false || strings.Contains(tag, " xmlns=")) {
+		if bytes.Equal(c.Space, tok.Content) && (!strings.HasPrefix(tag, "<"+string(c.Local)) || strings.Contains(tag, " xmlns=")) {
 			t.Fatalf("%q keeps %q in Inner", tok.Raw, tag)
 		}
 	}
