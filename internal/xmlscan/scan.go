@@ -262,7 +262,7 @@ func (s *Scanner) between(b []byte, i int) int {
 		s.state, s.lt = inMarkup, i
 		return i + 1
 	case b[i] >= 0x80:
-		if i = s.char(b, i); i < 0 {
+		if i = s.chars(b, i); i < 0 {
 			return i
 		}
 	case !isChar(rune(b[i])):
@@ -287,7 +287,7 @@ func (s *Scanner) text(b []byte, i int) int {
 			s.state = inMarkup
 			return i + 1
 		case c >= 0x80:
-			if i = s.char(b, i); i < 0 {
+			if i = s.chars(b, i); i < 0 {
 				return i
 			}
 		case c == '&':
@@ -362,7 +362,7 @@ func (s *Scanner) cdata(b []byte, i int) int {
 				return i
 			}
 		case c >= 0x80:
-			if i = s.char(b, i); i < 0 {
+			if i = s.chars(b, i); i < 0 {
 				return i
 			}
 		case c == '<', c == '&', isSpace(c):

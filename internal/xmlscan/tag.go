@@ -84,7 +84,7 @@ func (s *Scanner) tag(b []byte, i int) int {
 func (s *Scanner) attrName(b []byte, i int) bool {
 	name := b[s.nameOff:i]
 	n := len(name)
-	isDecl := n >= 5 && string(name[:5]) == "xmlns" && (n == 5 || s.colon == 5)
+	isDecl := name[0] == 'x' && n >= 5 && string(name[:5]) == "xmlns" && (n == 5 || s.colon == 5)
 	if isDecl || s.colon > 0 {
 		s.special = true
 	}
@@ -125,7 +125,7 @@ func (s *Scanner) value(b []byte, i int) int {
 				return i
 			}
 		case c >= 0x80:
-			if i = s.char(b, i); i < 0 {
+			if i = s.chars(b, i); i < 0 {
 				return i
 			}
 		case isSpace(c):

@@ -59,22 +59,35 @@ func skipValue(b []byte, i int, q byte) int {
 	return i
 }
 
-// char steps over the non-ASCII character at i.
-func (s *Scanner) char(b []byte, i int) int {
-	if b[i] < 0xE0 && b[i] >= 0xC2 && i+1 < len(b) && b[i+1]&0xC0 == 0x80 {
-		return i + 2
+// chars steps over the non-ASCII characters from i on.
+func (s *Scanner) chars(b []byte, i int) int {
+	for i < len(b) && b[i] >= utf8.RuneSelf {
+		switch c := b[i]; {
+		case c < 0xE0:
+			if c >= 0xC2 && i+1 < len(b) && b[i+1]&0xC0 == 0x80 {
+				i += 2
+				continue
+			}
+		case c > 0xE0 && c < 0xEF && c != 0xED:
+			// No overlong form, surrogate or noncharacter begins so.
+			if i+2 < len(b) && b[i+1]&0xC0 == 0x80 && b[i+2]&0xC0 == 0x80 {
+				i += 3
+				continue
+			}
+		}
+		if !utf8.FullRune(b[i:]) {
+			return s.more(i)
+		}
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return s.fail(UnsupportedEncoding, "invalid UTF-8", i)
+		}
+		if !isChar(r) {
+			return s.fail(NotWellFormed, "character not allowed in XML", i)
+		}
+		i += n
 	}
-	if !utf8.FullRune(b[i:]) {
-		return s.more(i)
-	}
-	r, n := utf8.DecodeRune(b[i:])
-	if r == utf8.RuneError && n == 1 {
-		return s.fail(UnsupportedEncoding, "invalid UTF-8", i)
-	}
-	if r == 0xFFFE || r == 0xFFFF {
-		return s.fail(NotWellFormed, "character not allowed in XML", i)
-	}
-	return i + n
+	return i
 }
 
 // maxRef bounds a reference, so that one which arrives in pieces is read again
