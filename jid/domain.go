@@ -9,7 +9,6 @@ import (
 	"golang.org/x/net/idna"
 	"golang.org/x/text/secure/bidirule"
 	"golang.org/x/text/unicode/norm"
-	"golang.org/x/text/width"
 )
 
 // The limits of RFC 1034 section 3.1, for text in A-label form.
@@ -65,10 +64,16 @@ func (j JID) ASCIIDomain() string {
 // mapping of RFC 5895, then U-labels that IDNA2008 permits and labels of
 // letters, digits, hyphens and underscores.
 func normalDomain(s string) (string, error) {
+	if plainDomain(s) {
+		return s, nil
+	}
 	if s[0] == '[' {
 		return ipLiteral(s)
 	}
-	s = norm.NFC.String(width.Fold.String(domainLower(dots.Replace(s))))
+	s = norm.NFC.String(foldWidth(domainLower(dots.Replace(s))))
+	if plainDomain(s) {
+		return s, nil
+	}
 	s, err := eachLabel(s, modernLabel)
 	if err != nil || !hasRTL(s) {
 		return s, err
@@ -153,7 +158,7 @@ func modernLabel(label string) (string, error) {
 	if strings.IndexFunc(label, func(r rune) bool { return unicode.Is(ignorableBlocks, r) }) >= 0 {
 		return "", ErrDisallowed
 	}
-	if !inClass(identifier, label) {
+	if !isIdentifier(label) {
 		return "", ErrDisallowed
 	}
 	return label, nil

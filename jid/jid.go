@@ -76,7 +76,7 @@ func (j JID) WithResource(r string) (JID, error) {
 	if j.s == "" {
 		return JID{}, &ParseError{Part: DomainPart, Err: ErrEmpty}
 	}
-	res, err := normalResource(r)
+	res, err := apply(normalResource, r)
 	if err != nil {
 		return JID{}, &ParseError{Input: r, Part: ResourcePart, Err: err}
 	}

@@ -13,28 +13,6 @@ const excluded = `"&'/:<>@`
 // nothing that fits maxPart afterwards is four times as long before.
 const maxInput = 4 * maxPart
 
-// Classes of ASCII characters that stand for themselves in a part.
-const (
-	inLocal = 1 << iota
-	inDomain
-	inResource
-)
-
-// ascii tells for each byte the parts in which it stands for itself. Capital
-// letters are in none but the resource part: elsewhere they are mapped.
-var ascii = func() (t [256]uint8) {
-	for c := ' '; c <= '~'; c++ {
-		t[c] = inResource
-		if c != ' ' && !strings.ContainsRune(excluded, c) && (c < 'A' || c > 'Z') {
-			t[c] |= inLocal
-		}
-		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' {
-			t[c] |= inDomain
-		}
-	}
-	return t
-}()
-
 // Parse normalizes and checks s as RFC 7622 says.
 //
 // The local part follows the UsernameCaseMapped profile of RFC 8265 without
@@ -88,66 +66,6 @@ func (j *JID) UnmarshalText(b []byte) error {
 	}
 	*j = k
 	return nil
-}
-
-// parseASCII handles addresses that are normalized already and plain ASCII
-// without an A-label: nearly all there are. It says no to everything else.
-func parseASCII(s string) (JID, bool) {
-	if len(s) > 3*maxPart+2 {
-		return JID{}, false
-	}
-	var at, slash int
-	i := 0
-	for i < len(s) && ascii[s[i]]&inLocal != 0 {
-		i++
-	}
-	start := 0
-	if i < len(s) && s[i] == '@' {
-		if i == 0 || i > maxPart {
-			return JID{}, false
-		}
-		at, start = i, i+1
-	}
-	label := start
-	for i = start; ; i++ {
-		if i < len(s) && ascii[s[i]]&inDomain != 0 {
-			continue
-		}
-		if !plainLabel(s[label:i]) {
-			return JID{}, false
-		}
-		if i == len(s) || s[i] == '/' {
-			break
-		}
-		if s[i] != '.' {
-			return JID{}, false
-		}
-		label = i + 1
-	}
-	if i-start > maxDomain {
-		return JID{}, false
-	}
-	if i < len(s) {
-		slash = i
-		n := len(s) - i - 1
-		if n == 0 || n > maxPart || s[i+1] == ' ' {
-			return JID{}, false
-		}
-		for i++; i < len(s); i++ {
-			if ascii[s[i]]&inResource == 0 {
-				return JID{}, false
-			}
-		}
-	}
-	return JID{s: s, at: uint16(at), slash: uint16(slash)}, true
-}
-
-// plainLabel reports whether label, known to hold only characters of the class
-// inDomain, is a label that stands for itself.
-func plainLabel(label string) bool {
-	n := len(label)
-	return n > 0 && n <= maxLabel && label[0] != '-' && label[n-1] != '-' &&
-		(n < 4 || label[2] != '-' || label[3] != '-')
 }
 
 // parts are the parts of an address before normalization; "" is a missing one.

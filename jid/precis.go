@@ -23,14 +23,20 @@ var identifier = precis.NewIdentifier(precis.Norm(norm.NFC))
 // golang.org/x/text applies the Bidi Rule to text without any right-to-left
 // character, and lower-cases without the context of a final sigma.
 func normalLocal(s string) (string, error) {
-	s = norm.NFC.String(toLower(width.Fold.String(s), true))
+	if plainLocal(s) {
+		return s, nil
+	}
+	s = norm.NFC.String(toLower(foldWidth(s), true))
+	if plainLocal(s) {
+		return s, nil
+	}
 	if strings.ContainsAny(s, excluded) {
 		return "", ErrDisallowed
 	}
 	if !validBidi(s) {
 		return "", ErrBidi
 	}
-	if !inClass(identifier, s) {
+	if !isIdentifier(s) {
 		return "", ErrDisallowed
 	}
 	return s, nil
@@ -40,14 +46,56 @@ func normalLocal(s string) (string, error) {
 // part. A leading space is refused: RFC 7622 section 3.5 lists
 // "juliet@example.com/ foo" among the strings that are not addresses.
 func normalResource(s string) (string, error) {
-	s, err := precis.OpaqueString.String(s)
-	if err != nil {
-		return "", ErrDisallowed
+	if plainResource(s) {
+		return s, nil
 	}
-	if s[0] == ' ' {
+	if s[0] != ' ' && allSimple(inResource, s) && norm.NFKC.IsNormalString(s) {
+		return s, nil
+	}
+	s, err := precis.OpaqueString.String(s)
+	if err != nil || s[0] == ' ' {
 		return "", ErrDisallowed
 	}
 	return s, nil
+}
+
+// foldWidth maps fullwidth and halfwidth characters to what they decompose to.
+func foldWidth(s string) string {
+	wide := func(r rune) bool { return r == 0x3000 || r >= 0xFF00 && r <= 0xFFEF }
+	if strings.IndexFunc(s, wide) < 0 {
+		return s
+	}
+	return width.Fold.String(s)
+}
+
+// isIdentifier reports whether s, in NFC, belongs to the IdentifierClass.
+func isIdentifier(s string) bool {
+	if allSimple(inLocal, s) && norm.NFKC.IsNormalString(s) {
+		return true
+	}
+	return inClass(identifier, s)
+}
+
+// allSimple reports whether s holds nothing but ASCII of a class, and letters
+// that both string classes of RFC 8264 permit in any context unless they have
+// a compatibility equivalent, so that they are not in NFKC. Most text is so,
+// and the question is answered faster than by a lookup in the class.
+func allSimple(class uint8, s string) bool {
+	for _, r := range s {
+		switch {
+		case r < utf8.RuneSelf:
+			if ascii[r]&class == 0 {
+				return false
+			}
+		case r < 0x1100, r >= 0x3041 && r <= 0x9FFF, r >= 0xAC00 && r <= 0xD7A3:
+			if !unicode.IsLower(r) && !unicode.Is(unicode.Lo, r) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // inClass reports whether p changes nothing in s and refuses nothing.
@@ -63,7 +111,7 @@ func validBidi(s string) bool { return !hasRTL(s) || bidirule.ValidString(s) }
 // hasRTL reports whether s holds a character of bidirectional class R, AL or AN.
 func hasRTL(s string) bool {
 	for i := 0; i < len(s); {
-		if s[i] < utf8.RuneSelf {
+		if s[i] < 0xD6 { // lead bytes of what precedes U+0580: all left-to-right or neutral
 			i++
 			continue
 		}
@@ -80,6 +128,9 @@ func hasRTL(s string) bool {
 // toLower is the Unicode operation toLowercase in the root locale. With sigma,
 // a capital sigma that ends a word becomes a final one (Unicode, table 3-17).
 func toLower(s string, sigma bool) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
 	changed := strings.IndexFunc(s, func(r rune) bool { return unicode.ToLower(r) != r })
 	if changed < 0 {
 		return s
