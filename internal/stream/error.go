@@ -2,6 +2,7 @@ package stream
 
 import (
 	"encoding/xml"
+	"slices"
 	"strings"
 
 	"isthmus.im/jid"
@@ -94,15 +95,15 @@ func (e *AuthError) Error() string {
 	if e.Condition != "" {
 		return "stream: " + remote + " refused to authenticate " + local + ": " + e.Condition + suffix(e.Text)
 	}
-	offered := "no SASL mechanism"
-	if len(e.Offered) > 0 {
-		offered = "only " + strings.Join(e.Offered, ", ")
-	}
+	offered := slices.Clone(e.Offered)
 	if e.Dialback {
-		offered += " and Server Dialback"
+		offered = append(offered, "Server Dialback")
 	}
-	return "stream: " + remote + " does not offer SASL EXTERNAL to " + local + " but " + offered +
-		": here, check that the certificate shown names " + local + ", has its whole chain, is in date and comes from a CA that " +
+	if len(offered) == 0 {
+		offered = append(offered, "nothing")
+	}
+	return "stream: " + remote + " does not offer SASL EXTERNAL to " + local + " (it offers " + strings.Join(offered, ", ") +
+		"): here, check that the certificate shown names " + local + ", has its whole chain, is in date and comes from a CA that " +
 		remote + " trusts; there, certificate authentication of servers has to be enabled (Prosody: modules tls and saslauth, ejabberd: s2s_use_starttls)"
 }
 

@@ -28,8 +28,8 @@ func (m *Machine) respond() {
 	case m.peer.From == "" && !m.remote.IsZero():
 		h.To = m.remote.String()
 	}
-	if m.peer.Space != "" && m.peer.Version == "" {
-		h.Version = "" // RFC 6120 section 4.7.5 rule 4
+	if m.peer.Space != "" && !supported(m.peer.Version) {
+		h.Version = "" // an absent version is 0.9, RFC 6120 section 4.7.5 rules 2 and 4
 	}
 	m.out = AppendHeader(m.out, h)
 	m.opened = true
