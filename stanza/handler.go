@@ -1,6 +1,16 @@
 package stanza
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrDeferred is returned by a [Handler] that answers a request later: it, or
+// somebody it told, sends the answer through a [Sender], to the request's From, from
+// its To and with its ID. Nothing is answered for it meanwhile, and the stanzas
+// behind the request do not wait. Whoever defers a request owes its sender exactly
+// one answer.
+var ErrDeferred = errors.New("stanza: answered later")
 
 // Handler takes one inbound stanza.
 //
@@ -8,7 +18,8 @@ import "context"
 // unless the inbound stanza was itself an error or a result. Any other error is
 // logged and answered as internal-server-error. A get or set left with neither
 // is answered service-unavailable: a request always gets exactly one reply. A
-// message or presence left with neither was handled or is dropped in silence.
+// message or presence left with neither was handled or is dropped in silence. A
+// handler that will answer later, by a Sender, returns [ErrDeferred].
 //
 // Stanzas with the same From and To arrive one at a time and in order; other
 // pairs run concurrently. A handler may Send and Request freely, and owns s.

@@ -97,6 +97,24 @@ func (r Raw) Decode(v any) error {
 	return nil
 }
 
+// Children yields the name and the bytes of each child of the element in document
+// order, named as by [Stanza.Payloads]. What a child inherits from the element, such
+// as its namespace, is declared on the child again where needed, so that each is
+// complete in itself. An element that is not well-formed has no children.
+func (r Raw) Children() iter.Seq2[xml.Name, Raw] {
+	return func(yield func(xml.Name, Raw) bool) {
+		t, err := xmlscan.Parse(r, nsServer, anySize)
+		if err != nil {
+			return
+		}
+		for c := range xmlscan.Children(t.Inner, "") {
+			if !yield(xml.Name{Space: string(contentSpace(c.Space)), Local: string(c.Local)}, c.Raw) {
+				return
+			}
+		}
+	}
+}
+
 // elementTag returns the name in the tag of v's XMLName field.
 func elementTag(v any) (string, error) {
 	t := reflect.TypeOf(v)

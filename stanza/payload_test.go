@@ -218,3 +218,25 @@ func TestAppend(t *testing.T) {
 		t.Errorf("after a refusal: %s, %v", s.Inner, err)
 	}
 }
+
+func TestRawChildren(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{`<q xmlns="urn:q"><a k="1"/><b xmlns="urn:b"/>text</q>`, `urn:q a <a xmlns='urn:q' k="1"/>|urn:b b <b xmlns="urn:b"/>|`},
+		{`<p:q xmlns:p="urn:q"><p:a><p:b/></p:a></p:q>`, `urn:q a <p:a xmlns:p='urn:q'><p:b/></p:a>|`},
+		{`<body><a/></body>`, ` a <a/>|`},
+		{`<f xmlns="urn:f"><message xmlns="jabber:client"><body/></message></f>`, ` message <message xmlns="jabber:client"><body/></message>|`},
+		{`<q/>`, ``},
+		{`<q>`, ``},
+	} {
+		var got strings.Builder
+		for name, raw := range Raw(tt.in).Children() {
+			got.WriteString(name.Space + " " + name.Local + " " + string(raw) + "|")
+		}
+		if got.String() != tt.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", tt.in, got.String(), tt.want)
+		}
+	}
+	for range Raw(`<q><a/><b/></q>`).Children() {
+		break // must not run on
+	}
+}
