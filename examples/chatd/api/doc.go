@@ -1,0 +1,27 @@
+// Package api is chatd's own client protocol: JSON over HTTP, events as
+// server-sent events, and a small web page that uses both.
+//
+//	POST /v1/users                   {"name"}        201 {"name","address","token"}    administrator
+//	POST /v1/users/{name}/messages   {"to","body"}   202 {"id"}                        that user
+//	GET  /v1/users/{name}/events?after=N             text/event-stream                 that user
+//	GET  /v1/users/{name}/events?after=N&wait=0      [event, ...]                      that user
+//	GET  /v1/federation/streams                      [stream, ...]                     administrator
+//	GET  /healthz                                    {"status":"ok"}                   anybody
+//	GET  /                                           the web page                      anybody
+//
+// Who calls is told by "Authorization: Bearer TOKEN". 401 means that there is
+// no token or nobody has it, 403 that it is another's. A request that makes no
+// sense gets a 4xx status and {"error":"..."}.
+//
+// A name is the local part of an address on the first of the service's domains,
+// or a whole address, "name@domain", on any of them.
+//
+// An event is
+//
+//	{"id":1,"type":"message","from":"...","to":"...","body":"...","stanza_id":"...","at":"2006-01-02T15:04:05Z"}
+//	{"id":2,"type":"error","in_reply_to":"...","condition":"...","text":"...","from":"...","to":"...","at":"..."}
+//
+// where in_reply_to is the id that POST .../messages returned. Ids of events
+// count 1, 2, 3, ... for each user; a client that lost its connection goes on
+// with Last-Event-ID or after=N. Without wait=0 the answer does not end.
+package api

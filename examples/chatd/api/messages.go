@@ -1,0 +1,54 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+func (a *API) postMessage(w http.ResponseWriter, r *http.Request) {
+	user, ok := a.asUser(w, r)
+	if !ok {
+		return
+	}
+	var req struct {
+		To   string `json:"to"`
+		Body string `json:"body"`
+	}
+	if !a.decode(w, r, &req) {
+		return
+	}
+	// ParseLegacy, for whoever wrote from an older address must be answerable.
+	to, _, err := jid.ParseLegacy(req.To)
+	switch {
+	case err != nil:
+		a.fail(w, r, http.StatusBadRequest, "bad address: "+err.Error())
+		return
+	case req.Body == "":
+		a.fail(w, r, http.StatusBadRequest, "the body is empty")
+		return
+	case len(req.Body) > maxText:
+		a.fail(w, r, http.StatusRequestEntityTooLarge, "the body is too large")
+		return
+	case strings.ContainsFunc(req.Body, notXML):
+		a.fail(w, r, http.StatusBadRequest, "the body has characters that XMPP cannot carry")
+		return
+	}
+	msg := stanza.Text(user, to, req.Body)
+	if err := a.cfg.Sender.Send(r.Context(), msg); err != nil {
+		// Only a message that cannot be queued fails here; one that cannot be
+		// delivered comes back as an event.
+		a.cfg.Logger.Warn("message refused", "remote", to.Domain(), "err", err)
+		w.Header().Set("Retry-After", "5")
+		a.fail(w, r, http.StatusServiceUnavailable, "the message cannot be taken now")
+		return
+	}
+	a.reply(w, r, http.StatusAccepted, map[string]string{"id": msg.ID})
+}
+
+// notXML reports whether XML 1.0 has no way to write c (section 2.2).
+func notXML(c rune) bool {
+	return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF
+}
