@@ -1,0 +1,202 @@
+package locate
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Client looks names up at recursive DNS servers and remembers the answers.
+// The zero Client asks the servers of /etc/resolv.conf. Its fields must not be
+// changed after first use; its methods may be called concurrently. It must
+// not be copied.
+type Client struct {
+	// Servers are asked in this order, each as host:port. Empty: the
+	// nameserver lines of /etc/resolv.conf as it is at the time, port 53;
+	// without any 127.0.0.1:53.
+	Servers []string
+	// Timeout is how long one server has for an answer. Zero: 3 seconds.
+	Timeout time.Duration
+	// Attempts is how often a server that stays silent is asked. Zero: 2.
+	Attempts int
+	// CacheSize is how many answers are remembered. Zero: 4096; negative: none.
+	CacheSize int
+	// Dial connects to a server, with the network "udp" or "tcp". Writes and
+	// reads of a "udp" connection must keep the borders of messages.
+	// Nil: [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Now is the clock by which answers age. Nil: [time.Now].
+	Now func() time.Time
+
+	mu      sync.Mutex
+	cache   map[question]entry
+	flights map[question]*flight
+}
+
+// Limits on what an answer may make of us.
+const (
+	maxRecords     = 64             // kept of one answer
+	maxAliases     = 8              // CNAME records followed for one question
+	maxTTL         = 24 * time.Hour // of an answer
+	maxNegativeTTL = 3 * time.Hour  // of a negative one, RFC 2308 section 5
+)
+
+// question is what a server is asked: an absolute name in lower case.
+type question struct {
+	name  string
+	qtype uint16
+}
+
+// answer is what is known about a question. Slices are shared and must not be
+// changed.
+type answer struct {
+	cname string // the owner of the records
+	srv   []net.SRV
+	addrs []netip.Addr
+	ttl   time.Duration
+}
+
+func (a *answer) empty() bool { return len(a.srv) == 0 && len(a.addrs) == 0 }
+
+// LookupSRV returns the SRV records of _service._proto.name in an order of
+// RFC 2782, drawn anew each time, and the name that owns them. With empty
+// service and proto the name is looked up as it is. Targets end in a dot.
+func (c *Client) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	if service != "" || proto != "" {
+		name = "_" + service + "._" + proto + "." + name
+	}
+	a, err := c.lookup(ctx, name, dns.TypeSRV)
+	if err != nil {
+		return "", nil, err
+	}
+	records := make([]*net.SRV, 0, len(a.srv))
+	for _, s := range arrange(a.srv, nil, func(s net.SRV) (uint16, uint16) { return s.Priority, s.Weight }) {
+		records = append(records, &s)
+	}
+	return a.cname, records, nil
+}
+
+// LookupNetIP returns the addresses of host, IPv6 before IPv4. The network is
+// "ip", "ip4" or "ip6". An IP address is returned as it is. If one family has
+// addresses, failure to look up the other is no error.
+func (c *Client) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	var types []uint16
+	switch network {
+	case "ip":
+		types = []uint16{dns.TypeAAAA, dns.TypeA}
+	case "ip4":
+		types = []uint16{dns.TypeA}
+	case "ip6":
+		types = []uint16{dns.TypeAAAA}
+	default:
+		return nil, &net.DNSError{Err: net.UnknownNetworkError(network).Error(), Name: host, UnwrapErr: net.UnknownNetworkError(network)}
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if network == "ip" || ip.Is4() == (network == "ip4") {
+			return []netip.Addr{ip}, nil
+		}
+		return nil, noSuchHost(host)
+	}
+	answers := make([]*answer, len(types))
+	errs := make([]error, len(types))
+	var wg sync.WaitGroup
+	for i, t := range types {
+		wg.Go(func() { answers[i], errs[i] = c.lookup(ctx, host, t) })
+	}
+	wg.Wait()
+	var addrs []netip.Addr
+	var failure error
+	for i, a := range answers {
+		if errs[i] == nil {
+			addrs = append(addrs, a.addrs...)
+		} else if failure == nil || notFound(failure) {
+			failure = errs[i]
+		}
+	}
+	if len(addrs) > 0 {
+		return addrs, nil
+	}
+	return nil, failure
+}
+
+// lookup answers one question from the cache or from the servers. The answer
+// is not empty if there is no error, and a failure is a *net.DNSError.
+func (c *Client) lookup(ctx context.Context, name string, qtype uint16) (*answer, error) {
+	q, ok := newQuestion(name, qtype)
+	if !ok {
+		return nil, noSuchHost(name)
+	}
+	a, err := c.shared(ctx, q)
+	if err != nil {
+		return nil, c.describe(err, name)
+	}
+	if a.empty() {
+		return nil, noSuchHost(name)
+	}
+	return a, nil
+}
+
+// newQuestion refuses names that are not letters, digits, hyphens and
+// underscores in labels of 1 to 63 octets, 253 in all: no other has servers.
+func newQuestion(name string, qtype uint16) (question, bool) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if len(name) > 253 {
+		return question{}, false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if len(label) == 0 || len(label) > 63 {
+			return question{}, false
+		}
+		for _, b := range []byte(label) {
+			if (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '-' && b != '_' {
+				return question{}, false
+			}
+		}
+	}
+	return question{name: name + ".", qtype: qtype}, true
+}
+
+func noSuchHost(name string) *net.DNSError {
+	return &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+// serverError is what became of asking one server.
+type serverError struct {
+	server string
+	err    error
+}
+
+func (e *serverError) Error() string { return e.err.Error() }
+func (e *serverError) Unwrap() error { return e.err }
+
+// describe turns a failure into a *net.DNSError.
+func (c *Client) describe(err error, name string) *net.DNSError {
+	e := &net.DNSError{Err: err.Error(), Name: name, IsTemporary: true, UnwrapErr: err}
+	var at *serverError
+	if errors.As(err, &at) {
+		e.Server = at.server
+	}
+	var timeout interface{ Timeout() bool }
+	e.IsTimeout = errors.As(err, &timeout) && timeout.Timeout()
+	return e
+}
+
+func (c *Client) timeout() time.Duration {
+	if c.Timeout > 0 {
+		return c.Timeout
+	}
+	return 3 * time.Second
+}
+
+func (c *Client) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}
