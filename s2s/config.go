@@ -1,0 +1,224 @@
+package s2s
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"time"
+
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+// Config describes a [Server]. TLS, Handler and at least one of Domains and
+// Services are required; the zero value of every other field is a safe
+// default.
+type Config struct {
+	// Domains are the local domains that have users. Addresses at them are
+	// checked against Users.
+	Domains []string
+	// Services are the local domains that have none: conversations, gateways,
+	// bots. Every address at them goes to Handler unchecked.
+	Services []string
+
+	// TLS holds the certificates of all local domains, in Certificates or
+	// behind GetCertificate (which is asked with the domain as ServerName).
+	// Both roles use them: a server authenticates itself with the same
+	// certificate when it connects as when it is connected to. MinVersion below
+	// TLS 1.2 is raised to it; CipherSuites, CurvePreferences and KeyLogWriter
+	// are honoured; the fields that decide whom to trust are not, see Verifier.
+	TLS *tls.Config
+
+	// Handler receives what arrives for the local domains; see
+	// [stanza.Handler] for its contract. An empty [stanza.Mux] may be filled
+	// after New.
+	Handler stanza.Handler
+
+	// Users says which users exist at Domains. Nil: every user exists.
+	Users Directory
+	// Verifier decides whether a certificate speaks for a remote domain.
+	// Nil: [PKIX] with the system's roots.
+	Verifier Verifier
+	// Policy is asked before a stream with a remote domain is opened or
+	// accepted; an error refuses it. Nil: federate with everyone.
+	Policy func(ctx context.Context, remote jid.JID) error
+
+	// DNS lists the name servers to ask, each "host:port". Empty: those of
+	// the system (/etc/resolv.conf). Unused when Resolver is set.
+	DNS []string
+	// Resolver answers DNS questions. Nil: a caching resolver that asks DNS.
+	Resolver Resolver
+	// Dialer opens connections. Nil: a zero [net.Dialer].
+	Dialer Dialer
+
+	// Addr is where Run listens for streams that begin with STARTTLS.
+	// Empty: ":5269"; "-": nowhere.
+	Addr string
+	// DirectTLS is where Run listens for direct TLS (XEP-0368), for example
+	// ":5270". Empty: nowhere.
+	DirectTLS string
+
+	// Software is what software version requests (XEP-0092) are told.
+	// The zero Software names Isthmus without a version.
+	Software Software
+
+	Limits Limits
+	// Logger receives what happens. Nil: [slog.Default]. Message bodies and
+	// secrets are never logged.
+	Logger *slog.Logger
+	// Trace holds hooks for metrics and tests. Nil: none.
+	Trace *Trace
+}
+
+// Software is the answer to a software version request (XEP-0092).
+type Software struct {
+	Name    string // empty: "Isthmus"
+	Version string // empty: "unknown"
+	OS      string // empty: left out
+	Hidden  bool   // answer service-unavailable and do not advertise it
+}
+
+// Limits bounds what a peer, or an unreachable peer, may cost. A zero field
+// takes the default in its comment; a negative one is refused by [New].
+type Limits struct {
+	StanzaBytes  int           // size of one inbound stanza; 512 KiB
+	PreAuthBytes int           // the same before the peer has authenticated; 10,000 bytes
+	Depth        int           // nesting within a stanza; 64
+	Queue        int           // stanzas waiting per route; 10,000
+	QueueBytes   int           // their size per route; 16 MiB
+	QueueAge     time.Duration // how long a stanza waits for its domain to be reachable; 5 min
+	Unconfirmed  int           // written stanzas kept per stream, to be sent again should it die; 512
+	Lane         int           // stanzas waiting per (from, to) pair for the handler; 1,024
+	LaneWait     time.Duration // how long a full lane holds up its stream before it refuses; 2 s
+	Streams      int           // inbound streams; 100,000
+	Negotiating  int           // inbound streams that have not authenticated; 256
+	Negotiation  time.Duration // time to authenticate, and to connect to one target; 30 s
+	Write        time.Duration // time for one write to make its way into the network; 60 s
+	Idle         time.Duration // silence after which a stream is closed; 10 min
+	Close        time.Duration // time for the peer to answer a closing tag; 5 s
+	HandlerTime  time.Duration // life of a handler's context; 30 s
+	Requests     int           // requests waiting for their answers; 100,000
+}
+
+// fill gives every zero field its default.
+func (l *Limits) fill() error {
+	ints := []struct {
+		name string
+		v    *int
+		d    int
+	}{
+		{"StanzaBytes", &l.StanzaBytes, 512 << 10},
+		{"PreAuthBytes", &l.PreAuthBytes, 10_000},
+		{"Depth", &l.Depth, 64},
+		{"Queue", &l.Queue, 10_000},
+		{"QueueBytes", &l.QueueBytes, 16 << 20},
+		{"Unconfirmed", &l.Unconfirmed, 512},
+		{"Lane", &l.Lane, 1024},
+		{"Streams", &l.Streams, 100_000},
+		{"Negotiating", &l.Negotiating, 256},
+		{"Requests", &l.Requests, 100_000},
+	}
+	for _, f := range ints {
+		if *f.v < 0 || *f.v > math.MaxInt32 {
+			return fmt.Errorf("s2s: Limits.%s is %d", f.name, *f.v)
+		}
+		if *f.v == 0 {
+			*f.v = f.d
+		}
+	}
+	durations := []struct {
+		name string
+		v    *time.Duration
+		d    time.Duration
+	}{
+		{"QueueAge", &l.QueueAge, 5 * time.Minute},
+		{"LaneWait", &l.LaneWait, 2 * time.Second},
+		{"Negotiation", &l.Negotiation, 30 * time.Second},
+		{"Write", &l.Write, time.Minute},
+		{"Idle", &l.Idle, 10 * time.Minute},
+		{"Close", &l.Close, 5 * time.Second},
+		{"HandlerTime", &l.HandlerTime, 30 * time.Second},
+	}
+	for _, f := range durations {
+		if *f.v < 0 {
+			return fmt.Errorf("s2s: Limits.%s is %v", f.name, *f.v)
+		}
+		if *f.v == 0 {
+			*f.v = f.d
+		}
+	}
+	return nil
+}
+
+// Directory says which local users exist. Implementations are safe for
+// concurrent use.
+type Directory interface {
+	// UserExists reports whether the account with this bare address exists.
+	// An error is logged and answered with internal-server-error.
+	UserExists(ctx context.Context, user jid.JID) (bool, error)
+}
+
+// DirectoryFunc is a function that serves as a [Directory].
+type DirectoryFunc func(ctx context.Context, user jid.JID) (bool, error)
+
+// UserExists calls f.
+func (f DirectoryFunc) UserExists(ctx context.Context, u jid.JID) (bool, error) { return f(ctx, u) }
+
+// Verifier decides whether a TLS peer may speak for a domain.
+// Implementations are safe for concurrent use.
+type Verifier interface {
+	// VerifyPeer returns nil if the certificates in cs prove the domain. It is
+	// called for both roles, after every handshake.
+	VerifyPeer(ctx context.Context, domain jid.JID, cs *tls.ConnectionState) error
+}
+
+// Resolver is the part of [net.Resolver] that a Server uses. Errors that are a
+// [*net.DNSError] tell "no such record" (IsNotFound) from "could not find out";
+// only the former makes a server fall back from SRV records to addresses.
+type Resolver interface {
+	LookupSRV(ctx context.Context, service, proto, name string) (cname string, addrs []*net.SRV, err error)
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// Dialer is the part of [net.Dialer] that a Server uses.
+type Dialer interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+var (
+	_ Resolver = (*net.Resolver)(nil)
+	_ Dialer   = (*net.Dialer)(nil)
+)
+
+// domains parses the local domains: the value says whether a domain has users.
+func (c *Config) domains() (map[string]bool, error) {
+	m := make(map[string]bool)
+	add := func(names []string, users bool) error {
+		for _, name := range names {
+			d, err := jid.Parse(name)
+			if err != nil {
+				return fmt.Errorf("s2s: local domain %q: %w", name, err)
+			}
+			if d != d.Host() {
+				return fmt.Errorf("s2s: local domain %q is not a bare domain", name)
+			}
+			if _, twice := m[d.Domain()]; twice {
+				return fmt.Errorf("s2s: local domain %q is listed twice", name)
+			}
+			m[d.Domain()] = users
+		}
+		return nil
+	}
+	if err := errors.Join(add(c.Domains, true), add(c.Services, false)); err != nil {
+		return nil, err
+	}
+	if len(m) == 0 {
+		return nil, errors.New("s2s: Config has neither Domains nor Services")
+	}
+	return m, nil
+}

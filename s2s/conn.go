@@ -1,0 +1,289 @@
+package s2s
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"isthmus.im/internal/stream"
+	"isthmus.im/internal/xmlscan"
+	"isthmus.im/jid"
+)
+
+// conn is one stream and the only code that owns a socket. Reading belongs to
+// one goroutine at a time: the negotiation, then the read loop. Writing is
+// serialized by wmu.
+type conn struct {
+	s    *Server
+	out  bool // we opened it
+	sock net.Conn
+	tls  *tls.Conn // nil until the handshake
+	scan *xmlscan.Scanner
+
+	// Set once, by the negotiation.
+	id            string
+	local, remote jid.JID
+	method        string
+	since         time.Time
+
+	link *link // an outgoing stream's route
+
+	wmu    sync.Mutex
+	footer bool // our closing tag was sent; under wmu
+
+	active   atomic.Int64 // last activity, Unix nanoseconds
+	idle     *time.Timer
+	in, sent atomic.Uint64
+	ending   atomic.Bool // our closing tag is sent or about to be
+}
+
+func (s *Server) newConn(sock net.Conn, out bool) *conn {
+	setSocketOptions(sock)
+	return &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits())}
+}
+
+func (s *Server) preAuthLimits() xmlscan.Limits {
+	return xmlscan.Limits{Bytes: s.limits.PreAuthBytes, Depth: min(s.limits.Depth, 16)}
+}
+
+func (s *Server) stanzaLimits() xmlscan.Limits {
+	return xmlscan.Limits{Bytes: s.limits.StanzaBytes, Depth: s.limits.Depth}
+}
+
+// transport is the connection as seen by the stream.
+func (c *conn) transport() net.Conn {
+	if c.tls != nil {
+		return c.tls
+	}
+	return c.sock
+}
+
+// readSize is how much is read at once while a stream is busy: one TLS record.
+const readSize = 16 << 10
+
+// fill reads more input into the scanner. An idle stream waits with a few
+// bytes of buffer; only when those are not enough does it take a large one.
+func (c *conn) fill(peek []byte) error {
+	if c.scan.Buffered() == 0 {
+		c.scan.Release()
+		n, err := c.transport().Read(peek)
+		if n > 0 {
+			copy(c.scan.Buffer(readSize), peek[:n])
+			c.scan.Fill(n)
+			return nil
+		}
+		return err
+	}
+	n, err := c.transport().Read(c.scan.Buffer(readSize))
+	if n > 0 {
+		c.scan.Fill(n)
+		return nil
+	}
+	return err
+}
+
+// next returns the next token, reading as much as it takes.
+func (c *conn) next(peek []byte) (xmlscan.Token, error) {
+	for {
+		tok, err := c.scan.Next()
+		if err != xmlscan.ErrMore {
+			return tok, err
+		}
+		if err := c.fill(peek); err != nil {
+			return xmlscan.Token{}, err
+		}
+	}
+}
+
+// write sends bytes that make up whole elements.
+func (c *conn) write(b []byte) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if c.footer {
+		return net.ErrClosed
+	}
+	return c.writeLocked(b)
+}
+
+func (c *conn) writeLocked(b []byte) error {
+	now := time.Now()
+	c.active.Store(now.UnixNano())
+	if err := c.sock.SetWriteDeadline(now.Add(c.s.limits.Write)); err != nil {
+		return err
+	}
+	_, err := c.transport().Write(b)
+	return err
+}
+
+// end sends a stream error, if there is one, and the closing tag. Once sent,
+// the peer has Limits.Close to send its own. It may be called more than once.
+func (c *conn) end(e *stream.Error) {
+	c.ending.Store(true)
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if c.footer {
+		return
+	}
+	var b []byte
+	if e != nil {
+		b = stream.AppendError(b, e)
+	}
+	err := c.writeLocked(append(b, stream.Footer...))
+	c.footer = true
+	if err != nil {
+		c.sock.Close()
+		return
+	}
+	c.sock.SetReadDeadline(time.Now().Add(c.s.limits.Close))
+}
+
+// handshake runs TLS over the socket.
+func (c *conn) handshake(ctx context.Context, local, remote jid.JID) error {
+	if c.out {
+		c.tls = tls.Client(c.sock, c.s.clientTLS(local, remote))
+	} else {
+		c.tls = tls.Server(c.sock, c.s.serverTLS(local))
+	}
+	return c.tls.HandshakeContext(ctx)
+}
+
+// addr is the peer's address and port; invalid when the socket has none.
+func (c *conn) addr() netip.AddrPort {
+	if a, ok := c.sock.RemoteAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	ap, _ := netip.ParseAddrPort(c.sock.RemoteAddr().String())
+	return ap
+}
+
+// open makes the stream one of the server's and starts to read it. It reports
+// false if the server is closing.
+func (c *conn) open() bool {
+	c.since = time.Now()
+	c.active.Store(c.since.UnixNano())
+	c.sock.SetDeadline(time.Time{})
+	c.scan.SetLimits(c.s.stanzaLimits())
+	if !c.s.addConn(c) {
+		return false
+	}
+	c.idle = time.AfterFunc(c.s.limits.Idle, c.idled)
+	if t := c.s.trace.StreamOpen; t != nil {
+		t(c.info())
+	}
+	c.s.log.Info("stream opened", c.attrs()...)
+	return true
+}
+
+// idled closes the stream if nothing happened for Limits.Idle.
+func (c *conn) idled() {
+	quiet := time.Since(time.Unix(0, c.active.Load()))
+	if left := c.s.limits.Idle - quiet; left > 0 {
+		c.idle.Reset(left)
+		return
+	}
+	if c.link != nil && !c.link.detachIdle(c) {
+		c.idle.Reset(c.s.limits.Idle)
+		return
+	}
+	c.end(nil)
+}
+
+// read takes what the peer sends until the stream ends. It runs in a goroutine
+// of its own, whose stack never saw a handshake.
+func (c *conn) read() {
+	defer c.s.running.Done()
+	var peek [128]byte
+	cause, clean := c.readAll(peek[:])
+	c.closed(cause, clean)
+}
+
+// readAll returns why the stream ended, and whether in good order: with the
+// peer's closing tag.
+func (c *conn) readAll(peek []byte) (cause error, clean bool) {
+	for {
+		tok, err := c.next(peek)
+		if err != nil {
+			var bad *xmlscan.Error
+			if errors.As(err, &bad) {
+				se := &stream.Error{Condition: bad.Condition, Text: bad.Text}
+				c.end(se)
+				return publicError(se), false
+			}
+			return err, false
+		}
+		c.active.Store(time.Now().UnixNano())
+		switch tok.Kind {
+		case xmlscan.Element:
+			if err := c.element(&tok); err != nil {
+				if e, ok := err.(*stream.Error); ok {
+					if !e.Remote {
+						c.end(e)
+					}
+					return publicError(e), false
+				}
+				return err, false
+			}
+		case xmlscan.Close:
+			if c.link != nil {
+				doubt := cleanDoubt
+				if c.ending.Load() {
+					doubt = 0 // the peer has read everything before our closing tag
+				}
+				c.link.lost(c, doubt)
+			}
+			c.end(nil)
+			return nil, true
+		default:
+			se := &stream.Error{Condition: stream.BadFormat, Text: "a second stream header"}
+			c.end(se)
+			return publicError(se), false
+		}
+	}
+}
+
+// closed tidies up after the read loop.
+func (c *conn) closed(cause error, clean bool) {
+	c.idle.Stop()
+	c.s.removeConn(c)
+	if !clean && c.ending.Load() {
+		var se *StreamError
+		if !errors.As(cause, &se) {
+			cause = nil // what breaks after our closing tag is no news
+		}
+	}
+	c.sock.Close()
+	if c.link != nil {
+		c.link.lost(c, brokenDoubt)
+	}
+	if t := c.s.trace.StreamClose; t != nil {
+		t(c.info(), cause)
+	}
+	attrs := append(c.attrs(), "took", time.Since(c.since), "in", c.in.Load(), "out", c.sent.Load())
+	if cause != nil {
+		attrs = append(attrs, "err", cause)
+	}
+	c.s.log.Info("stream closed", attrs...)
+}
+
+func (c *conn) attrs() []any {
+	direction := "in"
+	if c.out {
+		direction = "out"
+	}
+	return []any{"local", c.local, "remote", c.remote, "stream", c.id, "direction", direction}
+}
+
+// publicError turns a negotiator's stream error into the exported type.
+func publicError(err error) error {
+	var e *stream.Error
+	if errors.As(err, &e) {
+		return &StreamError{Condition: e.Condition, Text: e.Text, Remote: e.Remote}
+	}
+	return err
+}

@@ -1,0 +1,101 @@
+package s2s
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+// pair is the key of a lane: stanzas from one address to another are handled
+// in order.
+type pair struct{ from, to jid.JID }
+
+// deliver hands an inbound stanza for a local address to whoever waits for it,
+// or to the handler by way of its lane. It reports false when the lane is full.
+func (s *Server) deliver(st *stanza.Stanza) bool {
+	if st.Kind == stanza.IQ && (st.Type == stanza.Result || st.Type == stanza.TypeError) && s.wait.answer(st) {
+		return true
+	}
+	return s.lanes.Push(s.ctx.Done(), pair{st.From, st.To}, st)
+}
+
+// dispatch runs in a lane: it has one stanza handled and sends the reply.
+func (s *Server) dispatch(_ pair, st *stanza.Stanza) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.limits.HandlerTime)
+	defer cancel()
+	begin := time.Now()
+	head := *st // the handler owns st
+	head.Inner = nil
+	reply, err := s.handle(ctx, st)
+	if t := s.trace.Handled; t != nil {
+		t(&head, time.Since(begin), err)
+	}
+	if errors.Is(err, stanza.ErrDeferred) {
+		return
+	}
+	if err != nil {
+		reply = head.ErrorReply(s.hostError(&head, err))
+	}
+	if reply == nil {
+		return
+	}
+	if err := s.Send(ctx, reply); err != nil && !errors.Is(err, ErrClosed) {
+		s.log.Error("reply not sent", "local", reply.From, "remote", reply.To, "err", err)
+	}
+}
+
+// handle finds the answer to a stanza: the directory's, the handler's, or the
+// server's own for requests that the handler left unanswered.
+func (s *Server) handle(ctx context.Context, st *stanza.Stanza) (*stanza.Stanza, error) {
+	if s.users != nil && st.To.Local() != "" && s.local[st.To.Domain()] {
+		exists, err := s.users.UserExists(ctx, st.To.Bare())
+		if err != nil {
+			return nil, fmt.Errorf("s2s: user directory: %w", err)
+		}
+		if !exists {
+			return nil, s.noSuchUser(st)
+		}
+	}
+	request := st.Kind == stanza.IQ && (st.Type == stanza.Get || st.Type == stanza.Set)
+	asked := *st
+	reply, err := s.callHandler(ctx, st)
+	if reply != nil || err != nil || !request {
+		return reply, err
+	}
+	return s.answer(ctx, &asked)
+}
+
+// noSuchUser is what senders to an unknown account are told (RFC 6121 section
+// 8.5.1). It does not differ from what an existing account without the asked
+// service would say.
+func (s *Server) noSuchUser(st *stanza.Stanza) error {
+	if st.Kind == stanza.Presence {
+		return nil
+	}
+	return &stanza.Error{Condition: stanza.ServiceUnavailable}
+}
+
+// callHandler contains the handler's panics.
+func (s *Server) callHandler(ctx context.Context, st *stanza.Stanza) (reply *stanza.Stanza, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			reply, err = nil, fmt.Errorf("s2s: handler panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.handler.HandleStanza(ctx, st)
+}
+
+// hostError turns what a handler returned into what the sender is told.
+func (s *Server) hostError(st *stanza.Stanza, err error) *stanza.Error {
+	var e *stanza.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	s.log.Error("handler failed", "local", st.To, "remote", st.From, "kind", st.Kind.String(), "id", st.ID, "err", err)
+	return &stanza.Error{Condition: stanza.InternalServerError}
+}

@@ -1,0 +1,73 @@
+// Package s2s is the engine of XMPP federation: it opens and accepts the
+// streams between servers (RFC 6120), decides whose they are, and carries
+// stanzas over them, for a service that has its own users and its own client
+// protocol.
+//
+// # A server
+//
+// [New] takes a [Config] and returns a [Server]; [Server.Run] listens and
+// serves until its context ends. A service that owns its listeners calls
+// [Server.Serve] and [Server.ServeTLS] instead, and [Server.Shutdown] at the
+// end.
+//
+//	mux := stanza.NewMux()
+//	fed, err := s2s.New(s2s.Config{
+//		Domains: []string{"chat.example"},
+//		TLS:     &tls.Config{Certificates: []tls.Certificate{cert}},
+//		Users:   users,
+//		Handler: mux,
+//	})
+//	...
+//	mux.HandleMessage("", stanza.MessageFunc(save))
+//	err = fed.Run(ctx)
+//
+// What arrives for the local domains goes to the handler; what the service has
+// to say goes through [Server.Send] and [Server.Request]. One Server serves any
+// number of local domains, those with users (Config.Domains) and those without
+// (Config.Services).
+//
+// # Who is who
+//
+// Every stream is encrypted with TLS 1.2 or later and authenticated with
+// certificates in both directions (SASL EXTERNAL); there is no setting that
+// allows less. Which certificates speak for which domain is decided by
+// Config.Verifier, by default [PKIX]. A stanza is accepted only if the domain
+// of its From was authenticated on the stream it came by and the domain of its
+// To is local; a peer that breaks this rule loses the stream. The same is
+// checked of everything the service sends, which gets an error instead.
+//
+// # Arriving stanzas
+//
+// Answers to requests under way are matched by both addresses and id.
+// Everything else waits in a lane, one per pair of addresses: stanzas of one
+// pair are handled in order and one at a time, pairs are handled concurrently,
+// and the reader of a stream never runs host code. A lane that is full holds up
+// its stream for Limits.LaneWait and then refuses with resource-constraint.
+//
+// Stanzas for accounts that Config.Users does not know are answered without
+// troubling the handler. Requests that the handler leaves unanswered are
+// answered by the server: service discovery (XEP-0030) with what the mux
+// serves, ping (XEP-0199), software version (XEP-0092) and entity time
+// (XEP-0202) for domains, discovery and ping for accounts, and
+// service-unavailable for all else.
+//
+// # Leaving stanzas
+//
+// A stanza that Send accepted waits in the queue of its route, the pair of local
+// and remote domain. The stream is opened on demand: the domain's SRV records,
+// or its addresses when it has none, are tried one after the other. Domains
+// that cannot be reached for the moment are tried again, with growing pauses,
+// until each stanza's time is up (Limits.QueueAge); then, or at once when
+// waiting cannot help, the handler gets one error stanza per message, presence
+// or request, from the recipient, with the reason. [ConnectError] says what
+// happened to each target.
+//
+// The last stanzas written to a stream are remembered (Limits.Unconfirmed) and
+// sent again when it breaks within half a minute of their writing, so that none
+// is lost; a recipient may see one twice.
+//
+// # What is bounded
+//
+// [Limits] lists every quantity that a peer controls. The defaults suit a
+// service of any size.
+package s2s

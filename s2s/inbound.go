@@ -1,0 +1,145 @@
+package s2s
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"isthmus.im/internal/stream"
+	"isthmus.im/jid"
+)
+
+// Serve accepts streams that begin with STARTTLS on l until l fails or the
+// server closes, and then returns ErrClosed or what Accept returned. It closes
+// l. Several listeners may be served at once.
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
+
+// ServeTLS accepts streams that begin with TLS (XEP-0368) on l, as Serve does.
+func (s *Server) ServeTLS(l net.Listener) error { return s.serve(l, true) }
+
+func (s *Server) serve(l net.Listener, direct bool) error {
+	if !s.addListener(l) {
+		l.Close()
+		return ErrClosed
+	}
+	defer s.running.Done()
+	defer s.removeListener(l)
+	var pause time.Duration
+	for {
+		select {
+		case s.negotiating <- struct{}{}:
+		case <-s.stopped:
+			return ErrClosed
+		}
+		sock, err := l.Accept()
+		if err != nil {
+			<-s.negotiating
+			if s.draining() {
+				return ErrClosed
+			}
+			if !errors.Is(err, net.ErrClosed) && errors.As(err, new(net.Error)) && pause < time.Second {
+				// Out of descriptors, most likely: let some streams end.
+				pause = max(2*pause, 5*time.Millisecond)
+				s.log.Warn("accept failed", "err", err, "took", pause)
+				timer := time.NewTimer(pause)
+				select {
+				case <-timer.C:
+				case <-s.stopped:
+				}
+				timer.Stop()
+				continue
+			}
+			return err
+		}
+		pause = 0
+		if !s.begin() {
+			<-s.negotiating
+			sock.Close()
+			return ErrClosed
+		}
+		go s.accept(sock, direct)
+	}
+}
+
+// accept negotiates an inbound stream and hands it to a reader.
+func (s *Server) accept(sock net.Conn, direct bool) {
+	defer s.running.Done()
+	c := s.newConn(sock, false)
+	err := s.authenticate(c, direct)
+	<-s.negotiating
+	if err != nil {
+		sock.Close()
+		if !errors.Is(err, ErrClosed) {
+			addr := c.addr().String()
+			s.log.Warn("inbound stream refused", "remote", c.remote, "addr", addr, "err", err)
+			if t := s.trace.AuthFailed; t != nil {
+				t(c.remote, addr, err)
+			}
+		}
+		return
+	}
+	s.kick(c.remote)
+	s.running.Add(1)
+	go c.read()
+}
+
+// authenticate negotiates an inbound stream up to the point where stanzas may
+// arrive.
+func (s *Server) authenticate(c *conn, direct bool) error {
+	ctx, cancel := context.WithTimeout(s.ctx, s.limits.Negotiation)
+	defer cancel()
+	if direct {
+		c.sock.SetDeadline(time.Now().Add(s.limits.Negotiation))
+		if err := c.handshake(ctx, jid.JID{}, jid.JID{}); err != nil {
+			return err
+		}
+	}
+	ready, err := c.negotiate(ctx, stream.New(stream.Config{
+		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves,
+	}))
+	if err != nil {
+		var id *stream.IdentityError
+		var auth *stream.AuthError
+		if errors.As(err, &id) {
+			c.remote = id.Domain
+		} else if errors.As(err, &auth) {
+			c.remote = auth.Remote
+		}
+		return publicError(err)
+	}
+	c.id, c.local, c.remote, c.method = ready.StreamID, ready.Local, ready.Remote, ready.Method
+	if s.policy != nil {
+		if err := s.policy(ctx, c.remote); err != nil {
+			c.end(&stream.Error{Condition: stream.PolicyViolation, Text: "federation with " + c.remote.String() + " is not allowed here"})
+			return err
+		}
+	}
+	if !c.open() {
+		c.end(&stream.Error{Condition: stream.SystemShutdown})
+		return ErrClosed
+	}
+	return nil
+}
+
+// serves reports whether a domain is one of ours.
+func (s *Server) serves(domain jid.JID) bool {
+	_, ok := s.local[domain.Domain()]
+	return ok
+}
+
+// kick lets the links with a remote domain try again at once.
+func (s *Server) kick(remote jid.JID) {
+	for local := range s.local {
+		d, err := jid.New("", local, "")
+		if err != nil {
+			continue
+		}
+		s.lmu.RLock()
+		l := s.links[Route{Local: d, Remote: remote}]
+		s.lmu.RUnlock()
+		if l != nil {
+			l.kick()
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package s2s
+
+import (
+	"cmp"
+	"crypto/tls"
+	"net/netip"
+	"slices"
+	"time"
+
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+// StreamInfo describes one authenticated stream.
+type StreamInfo struct {
+	ID            string // the stream's id, as in both sides' logs
+	Local, Remote jid.JID
+	Addr          netip.AddrPort // the peer's
+	Outgoing      bool           // opened by this server
+	Method        string         // how the initiating side authenticated: "EXTERNAL"
+	TLSVersion    uint16         // tls.VersionTLS13, ...
+	CipherSuite   uint16
+	Since         time.Time
+	In, Out       uint64 // stanzas received and sent
+}
+
+// TLS returns version and cipher suite in words, such as
+// "TLS 1.3, TLS_AES_128_GCM_SHA256".
+func (i StreamInfo) TLS() string {
+	return tls.VersionName(i.TLSVersion) + ", " + tls.CipherSuiteName(i.CipherSuite)
+}
+
+// Streams returns the authenticated streams, ordered by remote domain, local
+// domain and direction (incoming first).
+func (s *Server) Streams() []StreamInfo {
+	list := append(s.streams(false), s.streams(true)...)
+	infos := make([]StreamInfo, len(list))
+	for i, c := range list {
+		infos[i] = c.info()
+	}
+	slices.SortFunc(infos, func(a, b StreamInfo) int {
+		direction := 0
+		if a.Outgoing != b.Outgoing {
+			direction = 1
+			if b.Outgoing {
+				direction = -1
+			}
+		}
+		return cmp.Or(a.Remote.Compare(b.Remote), a.Local.Compare(b.Local), direction, a.Since.Compare(b.Since))
+	})
+	return infos
+}
+
+func (c *conn) info() StreamInfo {
+	cs := c.tls.ConnectionState()
+	return StreamInfo{
+		ID: c.id, Local: c.local, Remote: c.remote, Addr: c.addr(), Outgoing: c.out, Method: c.method,
+		TLSVersion: cs.Version, CipherSuite: cs.CipherSuite, Since: c.since,
+		In: c.in.Load(), Out: c.sent.Load(),
+	}
+}
+
+// traceOut returns the function that reports written stanzas; nil if nobody
+// asked for it.
+func (s *Server) traceOut(c *conn) func(*stanza.Stanza) {
+	t := s.trace.StanzaOut
+	if t == nil {
+		return nil
+	}
+	info := c.info()
+	return func(st *stanza.Stanza) { t(info, st) }
+}

@@ -1,0 +1,94 @@
+package s2s
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"isthmus.im/internal/stream"
+	"isthmus.im/internal/xmlscan"
+	"isthmus.im/jid"
+)
+
+// negotiate drives the machine until the stream is ready or given up. The
+// socket's deadlines enforce the time limit; ctx ends it early.
+func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Ready, error) {
+	limit := time.Now().Add(c.s.limits.Negotiation)
+	c.sock.SetDeadline(limit)
+	stop := context.AfterFunc(ctx, func() { c.sock.Close() })
+	defer stop()
+	var peek [512]byte
+	actions := m.Start()
+	for {
+		var answer stream.Event
+		for _, a := range actions {
+			switch a := a.(type) {
+			case stream.Write:
+				if _, err := c.transport().Write(a.Bytes); err != nil && answer == nil {
+					answer = lost(err, limit)
+				}
+			case stream.Restart:
+				c.scan.Restart()
+			case stream.StartTLS:
+				answer = c.secure(ctx, a.Local, limit)
+			case stream.Verify:
+				answer = stream.Verified{Err: c.verify(ctx, a.Domain)}
+			case stream.Ready:
+				return a, nil
+			case stream.Fail:
+				return stream.Ready{}, a.Err
+			}
+		}
+		if answer == nil {
+			answer = c.event(peek[:], limit)
+		}
+		actions = m.Step(answer)
+	}
+}
+
+// event reads the next thing the peer says.
+func (c *conn) event(peek []byte, limit time.Time) stream.Event {
+	tok, err := c.next(peek)
+	var bad *xmlscan.Error
+	switch {
+	case errors.As(err, &bad):
+		return stream.Broken{Condition: bad.Condition, Text: bad.Text}
+	case err != nil:
+		return lost(err, limit)
+	default:
+		return stream.EventOf(tok)
+	}
+}
+
+// lost tells the end of the allowed time from other ends of a connection.
+func lost(err error, limit time.Time) stream.Event {
+	var ne net.Error
+	if errors.As(err, &ne) && ne.Timeout() && !time.Now().Before(limit) {
+		return stream.Expired{}
+	}
+	return stream.Lost{Err: err}
+}
+
+// secure runs the handshake. Plaintext that was sent behind the request for it
+// must not be taken for something that was said under its protection.
+func (c *conn) secure(ctx context.Context, local jid.JID, limit time.Time) stream.Event {
+	if _, err := c.scan.Next(); err != xmlscan.ErrMore || c.scan.Buffered() > 0 {
+		return stream.Broken{Condition: stream.PolicyViolation, Text: "data between STARTTLS and the TLS handshake"}
+	}
+	if err := c.handshake(ctx, local, c.remote); err != nil {
+		return stream.Lost{Err: &handshakeError{err}}
+	}
+	return stream.Secured{}
+}
+
+// handshakeError marks an error as the handshake's.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
+
+func (c *conn) verify(ctx context.Context, domain jid.JID) error {
+	cs := c.tls.ConnectionState()
+	return c.s.verifier.VerifyPeer(ctx, domain, &cs)
+}

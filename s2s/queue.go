@@ -1,0 +1,118 @@
+package s2s
+
+import (
+	"time"
+
+	"isthmus.im/stanza"
+)
+
+// entry is an accepted stanza that the remote server does not have for sure.
+type entry struct {
+	st    *stanza.Stanza
+	at    time.Time // accepted
+	wrote time.Time // written to a stream; zero while waiting
+	size  int
+}
+
+// queue is the outbox of one route, in memory: a ring of entries in the order
+// of their acceptance. The first of them, in doubt, were written to the current
+// stream; the others wait. It is not safe for concurrent use.
+type queue struct {
+	ring  []entry
+	head  int
+	n     int
+	doubt int // entries written
+	bytes int // of the entries that wait
+}
+
+func (q *queue) at(i int) *entry { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
+
+// waiting returns the number of entries not written yet.
+func (q *queue) waiting() int { return q.n - q.doubt }
+
+func (q *queue) push(e entry) {
+	if q.n == len(q.ring) {
+		bigger := make([]entry, max(8, 2*len(q.ring)))
+		for i := range q.n {
+			bigger[i] = *q.at(i)
+		}
+		q.ring, q.head = bigger, 0
+	}
+	q.n++
+	*q.at(q.n - 1) = e
+	q.bytes += e.size
+}
+
+// pop removes the oldest entry.
+func (q *queue) pop() entry {
+	p := q.at(0)
+	e := *p
+	*p = entry{}
+	q.head = (q.head + 1) & (len(q.ring) - 1)
+	q.n--
+	if q.doubt > 0 {
+		q.doubt--
+	} else {
+		q.bytes -= e.size
+	}
+	return e
+}
+
+// write appends waiting entries to b as XML until it holds size bytes or none
+// waits, and marks them as written. At most keep written entries are
+// remembered.
+func (q *queue) write(b []byte, size, keep int, now time.Time, each func(*stanza.Stanza)) []byte {
+	for q.doubt < q.n && len(b) < size {
+		e := q.at(q.doubt)
+		b = e.st.AppendXML(b)
+		e.wrote = now
+		q.bytes -= e.size
+		q.doubt++
+		if each != nil {
+			each(e.st)
+		}
+	}
+	for q.doubt > keep {
+		q.pop()
+	}
+	return b
+}
+
+// rewind makes the entries written since the given time wait again, before
+// those that wait already, and forgets the other written ones. It returns how
+// many will be sent again.
+func (q *queue) rewind(since time.Time) int {
+	for q.doubt > 0 && q.at(0).wrote.Before(since) {
+		q.pop()
+	}
+	again := q.doubt
+	for i := range again {
+		q.bytes += q.at(i).size
+		q.at(i).wrote = time.Time{}
+	}
+	q.doubt = 0
+	return again
+}
+
+// expire removes the waiting entries that were accepted before the given time.
+// It must not be called while entries are in doubt.
+func (q *queue) expire(before time.Time) []entry {
+	var old []entry
+	for q.n > 0 && q.at(0).at.Before(before) {
+		old = append(old, q.pop())
+	}
+	return old
+}
+
+// drop removes all entries and returns those that were waiting.
+func (q *queue) drop() []entry {
+	for q.doubt > 0 {
+		q.pop()
+	}
+	var all []entry
+	for q.n > 0 {
+		all = append(all, q.pop())
+	}
+	q.ring, q.head = nil, 0
+	return all
+}

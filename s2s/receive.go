@@ -1,0 +1,158 @@
+package s2s
+
+import (
+	"bytes"
+
+	"isthmus.im/internal/stream"
+	"isthmus.im/internal/xmlscan"
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+// element takes one first-level element of an authenticated stream. An error
+// ends the stream.
+func (c *conn) element(t *xmlscan.Token) error {
+	if string(t.Space) == stream.NS && string(t.Local) == "error" {
+		return stream.ParseError(stream.ElementOf(*t).Raw)
+	}
+	kind := stanza.Kind(0)
+	if string(t.Space) == stream.NSServer {
+		kind = stanza.KindOf(string(t.Local))
+	}
+	if kind == 0 {
+		return &stream.Error{Condition: stream.UnsupportedStanzaType, Text: "only message, presence and iq may be sent here"}
+	}
+	return c.stanza(kind, t)
+}
+
+// stanza takes one stanza: it checks who speaks to whom (RFC 6120 sections
+// 8.1.1.2 and 8.1.2.2) and hands it on. Only a peer that lies about addresses
+// loses its stream; anything else costs one stanza.
+func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
+	h := t.Head()
+	if len(h.From) == 0 || len(h.To) == 0 {
+		return &stream.Error{Condition: stream.ImproperAddressing, Text: "a stanza between servers needs from and to"}
+	}
+	from, err := c.s.jids.parse(h.From)
+	if err != nil {
+		if c.mayUse(domainOf(h.From)) {
+			c.drop("malformed from")
+			return nil
+		}
+		return &stream.Error{Condition: stream.InvalidFrom, Text: "the from of a stanza is not at a domain authenticated on this stream"}
+	}
+	if from.Domain() != c.remote.Domain() {
+		return &stream.Error{Condition: stream.InvalidFrom, Text: from.Domain() + " is not authenticated on this stream"}
+	}
+	st := &stanza.Stanza{Kind: kind, ID: string(h.ID), From: from, Lang: string(h.Lang)}
+	typ, typeErr := parseType(kind, h.Type)
+	st.Type = typ
+	if st.To, err = c.s.jids.parse(h.To); err != nil {
+		st.To = c.local
+		c.refuse(st, &stanza.Error{Condition: stanza.JIDMalformed, Text: "the to address is malformed"}, "malformed to")
+		return nil
+	}
+	if !c.s.serves(st.To) {
+		return &stream.Error{Condition: stream.HostUnknown, Text: st.To.Domain() + " is not served here"}
+	}
+	if kind == stanza.IQ {
+		if e := badRequest(t, st, typeErr); e != nil {
+			c.refuse(st, e, "malformed iq")
+			return nil
+		}
+	} else if typeErr != nil {
+		c.refuse(st, &stanza.Error{Condition: stanza.BadRequest, Text: "unknown type of " + kind.String()}, "unknown type")
+		return nil
+	}
+	if c.out && st.Type != stanza.TypeError {
+		// The stream is ours to write to; some servers still report errors on it.
+		c.drop("stanza against the direction of the stream")
+		return nil
+	}
+	st.Inner = bytes.Clone(t.Inner)
+	c.in.Add(1)
+	if trace := c.s.trace.StanzaIn; trace != nil {
+		trace(c.info(), st)
+	}
+	if !c.s.deliver(st) {
+		c.refuse(st, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
+			Text: "too many stanzas wait for this recipient"}, "lane full")
+	}
+	return nil
+}
+
+// parseType is stanza.ParseType without allocation for the usual types.
+func parseType(kind stanza.Kind, b []byte) (stanza.Type, error) {
+	switch string(b) {
+	case "":
+		if kind != stanza.IQ {
+			return "", nil
+		}
+	case "chat":
+		if kind == stanza.Message {
+			return stanza.Chat, nil
+		}
+	case "groupchat":
+		if kind == stanza.Message {
+			return stanza.GroupChat, nil
+		}
+	case "error":
+		return stanza.TypeError, nil
+	case "get":
+		if kind == stanza.IQ {
+			return stanza.Get, nil
+		}
+	case "result":
+		if kind == stanza.IQ {
+			return stanza.Result, nil
+		}
+	}
+	return stanza.ParseType(kind, string(b))
+}
+
+// badRequest finds what RFC 6120 section 8.2.3 forbids in an iq.
+func badRequest(t *xmlscan.Token, st *stanza.Stanza, typeErr error) *stanza.Error {
+	switch {
+	case typeErr != nil:
+		st.Type = stanza.Get // so that the sender is told
+		return &stanza.Error{Condition: stanza.BadRequest, Text: "an iq has type get, set, result or error"}
+	case st.ID == "":
+		return &stanza.Error{Condition: stanza.BadRequest, Text: "an iq needs an id"}
+	case len(t.FirstLocal) == 0 && (st.Type == stanza.Get || st.Type == stanza.Set):
+		return &stanza.Error{Condition: stanza.BadRequest, Text: "a get or set has one child"}
+	}
+	return nil
+}
+
+// refuse answers a stanza with an error where one may be sent.
+func (c *conn) refuse(st *stanza.Stanza, e *stanza.Error, why string) {
+	c.drop(why)
+	if reply := st.ErrorReply(e); reply != nil {
+		c.s.pushNow(reply)
+	}
+}
+
+// drop reports a stanza that goes no further.
+func (c *conn) drop(why string) {
+	c.s.log.Debug("stanza dropped", append(c.attrs(), "why", why)...)
+	if t := c.s.trace.Dropped; t != nil {
+		t(c.remote, why)
+	}
+}
+
+// mayUse reports whether a domain, as a peer wrote it, is the stream's.
+func (c *conn) mayUse(domain []byte) bool {
+	d, _, err := jid.ParseLegacy(string(domain))
+	return err == nil && d.Domain() == c.remote.Domain()
+}
+
+// domainOf cuts the domain out of an address that may be malformed elsewhere.
+func domainOf(b []byte) []byte {
+	if i := bytes.IndexByte(b, '/'); i >= 0 {
+		b = b[:i]
+	}
+	if i := bytes.IndexByte(b, '@'); i >= 0 {
+		b = b[i+1:]
+	}
+	return b
+}

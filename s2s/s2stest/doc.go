@@ -1,0 +1,48 @@
+// Package s2stest puts an XMPP federation inside a test: a network with DNS, a
+// certificate authority and peers, all in memory, with the real TLS and the
+// real stream negotiation of package s2s in between.
+//
+// A test makes a [Network], starts the server under test on it and lets a
+// [Peer], a remote server that does what the test says, talk to it:
+//
+//	net := s2stest.NewNetwork(t)
+//	fed := net.Server(s2s.Config{Domains: []string{"capulet.example"}, Handler: mux})
+//	romeo := net.Peer("montague.example")
+//	romeo.Send(`<message from="romeo@montague.example" to="juliet@capulet.example"><body>but soft</body></message>`)
+//	romeo.Expect(`<message from="juliet@capulet.example"><body>art thou not Romeo?</body></message>`)
+//
+// [Pair] does the first three lines in one.
+//
+// Everything waits on channels, conditions and timers, so a test may run inside
+// a [testing/synctest] bubble, where outages of hours take no time:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		...
+//		net.Cut("capulet.example", "montague.example")
+//		time.Sleep(10 * time.Minute)
+//	})
+//
+// Without a bubble it works too, in real time.
+//
+// # Faults
+//
+// [Network.Cut] parts two domains, [Network.Heal] joins them again,
+// [Network.Delay] slows the path between them down. [Network.SetSRV],
+// [Network.SetAddrs] and [Network.FailDNS] change what DNS says.
+// [Network.Certificate] issues certificates for any names; a config with
+// another certificate or Verifier shows what happens to those that do not fit.
+// [Peer.Raw] opens a connection for bytes of the test's choice.
+//
+// # Patterns
+//
+// [Peer.Expect] takes a stanza as a pattern. What the pattern does not mention
+// may be anything: attributes, children, text, and the namespace of an element
+// without xmlns. An attribute value or text of "*" matches anything that is
+// there; "{name}" captures the value and, when used again in a later pattern of
+// the same Peer, stands for what was captured.
+//
+// Methods of this package fail the test rather than return errors, and must be
+// called from the test's goroutine unless they say otherwise. A stanza that a
+// Peer received and nobody asked for fails the test at its end, see
+// [Peer.Ignore].
+package s2stest

@@ -1,0 +1,253 @@
+package s2stest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"isthmus.im/internal/memnet"
+	"isthmus.im/internal/testca"
+	"isthmus.im/jid"
+	"isthmus.im/s2s"
+)
+
+// Network is an in-memory internet with a DNS and a certificate authority of
+// its own. Make one with [NewNetwork]. Its methods may be called concurrently.
+type Network struct {
+	t  testing.TB
+	ca *testca.CA
+
+	mu        sync.Mutex
+	listeners map[netip.AddrPort]*listener
+	zones     map[string]*zone // by domain or host, A-labels
+	hosts     int              // addresses given out
+	cut       map[[2]string]bool
+	delay     map[[2]string]time.Duration
+	conns     map[[2]string][]*memnet.Conn
+}
+
+// listener is a memnet listener with the domain it was made for.
+type listener struct {
+	*memnet.Listener
+	domain string
+}
+
+// NewNetwork returns an empty network. It closes with the test.
+func NewNetwork(t testing.TB) *Network {
+	return &Network{
+		t: t, ca: testca.New(),
+		listeners: make(map[netip.AddrPort]*listener),
+		zones:     make(map[string]*zone),
+		cut:       make(map[[2]string]bool),
+		delay:     make(map[[2]string]time.Duration),
+		conns:     make(map[[2]string][]*memnet.Conn),
+	}
+}
+
+// Server starts a server for the domains of cfg and closes it with the test.
+// TLS, Verifier, Resolver, Dialer and Logger are filled in when unset: a
+// certificate for all domains, the network's authority, DNS and connections,
+// and the test's log. DNS gets an SRV record per domain. The server listens on
+// the network only; Addr and DirectTLS do not matter.
+func (n *Network) Server(cfg s2s.Config) *s2s.Server {
+	n.t.Helper()
+	names := append(append([]string{}, cfg.Domains...), cfg.Services...)
+	if len(names) == 0 {
+		n.t.Fatal("s2stest: Config has neither Domains nor Services")
+	}
+	if cfg.TLS == nil {
+		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{n.Certificate(names...)}}
+	}
+	if cfg.Verifier == nil {
+		cfg.Verifier = s2s.PKIX{Roots: n.Roots()}
+	}
+	if cfg.Resolver == nil {
+		cfg.Resolver = n.Resolver()
+	}
+	if cfg.Dialer == nil {
+		cfg.Dialer = n.Dialer(names[0])
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(n.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("server", names[0])
+	}
+	srv, err := s2s.New(cfg)
+	if err != nil {
+		n.t.Fatalf("s2stest: %v", err)
+	}
+	l := n.Listen(names...)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		srv.Serve(l)
+	}()
+	n.t.Cleanup(func() {
+		srv.Close()
+		<-done
+	})
+	return srv
+}
+
+// Certificate issues a certificate with the names as dNSNames.
+func (n *Network) Certificate(names ...string) tls.Certificate {
+	n.t.Helper()
+	return n.ca.Issue(testca.Options{DNS: ascii(n.t, names)})
+}
+
+// Roots returns a pool that holds the network's authority.
+func (n *Network) Roots() *x509.CertPool { return n.ca.Pool() }
+
+func ascii(t testing.TB, names []string) []string {
+	t.Helper()
+	out := make([]string, len(names))
+	for i, name := range names {
+		d, err := jid.Parse(name)
+		if err != nil {
+			t.Fatalf("s2stest: domain %q: %v", name, err)
+		}
+		out[i] = d.ASCIIDomain()
+	}
+	return out
+}
+
+// Listen returns a listener on a new address and makes SRV records for the
+// domains that point to it. It closes with the test.
+func (n *Network) Listen(domains ...string) net.Listener {
+	n.t.Helper()
+	names := ascii(n.t, domains)
+	n.mu.Lock()
+	n.hosts++
+	ap := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(n.hosts >> 8), byte(n.hosts)}), 5269)
+	l := &listener{memnet.NewListener(net.TCPAddrFromAddrPort(ap)), names[0]}
+	n.listeners[ap] = l
+	host := "xmpp." + names[0]
+	n.zone(host).addrs = []netip.Addr{ap.Addr()}
+	for _, name := range names {
+		n.zone(name).srv = []*net.SRV{{Target: host + ".", Port: ap.Port(), Priority: 10, Weight: 5}}
+	}
+	n.mu.Unlock()
+	n.t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// Dialer returns what connects from a domain to any other. Its errors are
+// those of TCP. It may be used from any goroutine.
+func (n *Network) Dialer(domain string) s2s.Dialer {
+	return &dialer{n, ascii(n.t, []string{domain})[0]}
+}
+
+type dialer struct {
+	n    *Network
+	from string
+}
+
+// DialContext connects to an address that Listen gave out.
+func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, err
+	}
+	n := d.n
+	n.mu.Lock()
+	l := n.listeners[ap]
+	fail := func(err error) (net.Conn, error) {
+		n.mu.Unlock()
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(ap), Err: err}
+	}
+	if l == nil {
+		return fail(syscall.ECONNREFUSED)
+	}
+	path := pathOf(d.from, l.domain)
+	if n.cut[path] {
+		return fail(syscall.EHOSTUNREACH)
+	}
+	delay := n.delay[path]
+	n.hosts++
+	from := net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, 0, 1}), uint16(1024+n.hosts)))
+	n.mu.Unlock()
+	c, err := l.Dial(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	c.SetDelay(delay)
+	n.mu.Lock()
+	n.conns[path] = append(n.conns[path], c)
+	n.mu.Unlock()
+	return c, nil
+}
+
+func pathOf(a, b string) [2]string {
+	if a > b {
+		a, b = b, a
+	}
+	return [2]string{a, b}
+}
+
+// path returns the key of the path between two domains. A server with several
+// domains is known by its first.
+func (n *Network) path(a, b string) [2]string {
+	names := ascii(n.t, []string{a, b})
+	return pathOf(names[0], names[1])
+}
+
+// Cut resets all connections between two servers, each named by its first
+// domain, and lets no new ones through until [Network.Heal].
+func (n *Network) Cut(a, b string) {
+	n.t.Helper()
+	path := n.path(a, b)
+	n.mu.Lock()
+	n.cut[path] = true
+	n.mu.Unlock()
+	n.Reset(a, b)
+}
+
+// Heal undoes [Network.Cut].
+func (n *Network) Heal(a, b string) {
+	n.t.Helper()
+	path := n.path(a, b)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.cut, path)
+}
+
+// Reset resets the connections between two servers once; new ones work.
+func (n *Network) Reset(a, b string) {
+	n.t.Helper()
+	path := n.path(a, b)
+	n.mu.Lock()
+	conns := n.conns[path]
+	delete(n.conns, path)
+	n.mu.Unlock()
+	for _, c := range conns {
+		c.Cut()
+	}
+}
+
+// Swallow makes everything that is written from now on to the present
+// connections between two servers vanish, as a broken path does that nobody has
+// noticed yet. [Network.Reset] ends those connections.
+func (n *Network) Swallow(a, b string) {
+	n.t.Helper()
+	path := n.path(a, b)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.conns[path] {
+		c.SetFilter(func([]byte) []byte { return nil })
+	}
+}
+
+// Delay makes what the connecting side writes on later connections between two
+// servers arrive d later.
+func (n *Network) Delay(a, b string, d time.Duration) {
+	n.t.Helper()
+	path := n.path(a, b)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.delay[path] = d
+}

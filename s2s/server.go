@@ -1,0 +1,238 @@
+package s2s
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"isthmus.im/internal/lane"
+	"isthmus.im/internal/locate"
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+// Server federates the local domains of its Config. Make one with [New]. Its
+// methods are safe for concurrent use. It implements [stanza.Requester].
+type Server struct {
+	handler  stanza.Handler
+	features interface{ Features() []string } // the handler, if it has them
+	users    Directory
+	verifier Verifier
+	policy   func(ctx context.Context, remote jid.JID) error
+	resolver Resolver
+	dialer   Dialer
+	tls      *tls.Config
+	addr     string
+	direct   string
+	software Software
+	limits   Limits
+	log      *slog.Logger
+	trace    Trace
+
+	local map[string]bool // local domains; true: with users
+	first jid.JID         // one of them
+	jids  jidCache
+	disco stanza.Handler // answers discovery requests that the host's handler leaves
+	lanes *lane.Pool[pair, *stanza.Stanza]
+	wait  requests
+
+	buffers     sync.Pool     // *[]byte, for writing
+	checkers    sync.Pool     // *checker
+	negotiating chan struct{} // one per inbound stream that has not authenticated
+
+	lmu   sync.RWMutex
+	links map[Route]*link
+
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	inbound   int
+	closed    bool // Shutdown or Close has begun
+
+	stopped chan struct{} // closed when Shutdown or Close begins
+	sealed  atomic.Bool   // nothing is accepted for sending any more
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup // all goroutines but the lanes'
+}
+
+var _ stanza.Requester = (*Server)(nil)
+
+// New checks cfg and returns a Server that has opened nothing yet. Handler may
+// still be an empty Mux. cfg is copied; its TLS field is cloned.
+func New(cfg Config) (*Server, error) {
+	local, err := cfg.domains()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Handler == nil {
+		return nil, errors.New("s2s: Config.Handler is missing")
+	}
+	if err := checkTLS(cfg.TLS); err != nil {
+		return nil, err
+	}
+	if err := cfg.Limits.fill(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		handler:   cfg.Handler,
+		users:     cfg.Users,
+		verifier:  cfg.Verifier,
+		policy:    cfg.Policy,
+		resolver:  cfg.Resolver,
+		dialer:    cfg.Dialer,
+		tls:       tlsBase(cfg.TLS),
+		addr:      cfg.Addr,
+		direct:    cfg.DirectTLS,
+		software:  cfg.Software,
+		limits:    cfg.Limits,
+		log:       cfg.Logger,
+		local:     local,
+		links:     make(map[Route]*link),
+		listeners: make(map[net.Listener]struct{}),
+		conns:     make(map[*conn]struct{}),
+		stopped:   make(chan struct{}),
+	}
+	s.first = jid.MustParse(append(append([]string{}, cfg.Domains...), cfg.Services...)[0])
+	if f, ok := cfg.Handler.(interface{ Features() []string }); ok {
+		s.features = f
+	}
+	if s.verifier == nil {
+		s.verifier = PKIX{}
+	}
+	if s.resolver == nil {
+		s.resolver = &locate.Client{Servers: cfg.DNS}
+	}
+	if s.dialer == nil {
+		s.dialer = &net.Dialer{}
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if cfg.Trace != nil {
+		s.trace = *cfg.Trace
+	}
+	if s.addr == "" {
+		s.addr = ":5269"
+	}
+	s.disco = noDisco{}
+	s.jids.seed = maphash.MakeSeed()
+	s.negotiating = make(chan struct{}, s.limits.Negotiating)
+	s.checkers.New = func() any { return newChecker(s.stanzaLimits()) }
+	s.buffers.New = func() any { b := make([]byte, 0, batch+4<<10); return &b }
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.lanes = lane.New(s.limits.Lane, s.limits.LaneWait, s.dispatch)
+	return s, nil
+}
+
+// newID returns 130 random bits for a stream or a request.
+func newID() string { return rand.Text() }
+
+// Run listens as configured and serves until ctx ends, then shuts down in good
+// order within 30 seconds. It returns nil after that, or the error that kept it
+// from listening.
+func (s *Server) Run(ctx context.Context) error {
+	failed := make(chan error, 2)
+	listen := func(addr string, serve func(net.Listener) error) error {
+		if addr == "-" || addr == "" {
+			return nil
+		}
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", addr)
+		if err != nil {
+			return err
+		}
+		s.log.Info("listening", "addr", l.Addr().String())
+		go func() { failed <- serve(l) }()
+		return nil
+	}
+	err := listen(s.addr, s.Serve)
+	if err == nil {
+		err = listen(s.direct, s.ServeTLS)
+	}
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+			if errors.Is(err, ErrClosed) {
+				err = nil
+			}
+		}
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return errors.Join(err, s.Shutdown(end))
+}
+
+// begin reserves a place for a goroutine; it reports false after the server
+// was closed. The goroutine calls s.running.Done.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	s.running.Add(1)
+	return true
+}
+
+// draining reports whether Shutdown or Close has begun.
+func (s *Server) draining() bool {
+	select {
+	case <-s.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) addListener(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.listeners[l] = struct{}{}
+	s.running.Add(1)
+	return true
+}
+
+func (s *Server) removeListener(l net.Listener) {
+	s.mu.Lock()
+	delete(s.listeners, l)
+	s.mu.Unlock()
+	l.Close()
+}
+
+func (s *Server) addConn(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil || !c.out && (s.closed || s.inbound >= s.limits.Streams) {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	if !c.out {
+		s.inbound++
+	}
+	return true
+}
+
+func (s *Server) removeConn(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.conns[c]; ok && !c.out {
+		s.inbound--
+	}
+	delete(s.conns, c)
+}
+
+type noDisco struct{}
+
+func (noDisco) HandleStanza(context.Context, *stanza.Stanza) (*stanza.Stanza, error) { return nil, nil }

@@ -1,0 +1,30 @@
+package s2s
+
+import (
+	"time"
+
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+// Trace is a set of hooks. Nil hooks are skipped. Hooks are called from the
+// goroutines that do the work, concurrently; they must not block and must not
+// keep or change the stanzas that they are shown.
+type Trace struct {
+	// Dial reports an attempt to reach one address of a remote domain, from
+	// the TCP connection to the authenticated stream.
+	Dial func(remote jid.JID, addr string, took time.Duration, err error)
+	// StreamOpen and StreamClose report authenticated streams.
+	StreamOpen  func(StreamInfo)
+	StreamClose func(StreamInfo, error)
+	// AuthFailed reports an inbound stream that did not get as far.
+	AuthFailed func(remote jid.JID, addr string, err error)
+	StanzaIn   func(StreamInfo, *stanza.Stanza)
+	StanzaOut  func(StreamInfo, *stanza.Stanza)
+	// Handled reports that a handler is done with a stanza.
+	Handled func(s *stanza.Stanza, took time.Duration, err error)
+	// Bounced reports a stanza that could not be delivered.
+	Bounced func(s *stanza.Stanza, why *stanza.Error)
+	// Dropped reports an inbound stanza that was discarded and why.
+	Dropped func(remote jid.JID, why string)
+}
