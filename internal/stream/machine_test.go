@@ -98,6 +98,17 @@ func TestDriverMistakes(t *testing.T) {
 	}
 }
 
+func TestNothingIsWrittenIntoTheHandshake(t *testing.T) {
+	for _, e := range []Event{Closed{}, Broken{Condition: PolicyViolation}, Expired{}, Lost{}, plain, Element{Space: NS, Local: "error"}} {
+		m := New(Config{Role: Receiver, Local: capulet})
+		m.Step(plain)
+		m.Step(Element{Space: NSTLS, Local: "starttls"})
+		if got := m.Step(e); len(got) != 1 {
+			t.Errorf("%T during the handshake leads to %v", e, got)
+		}
+	}
+}
+
 func TestStreamIDsAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {

@@ -149,12 +149,7 @@ func (m *Machine) identified(domain jid.JID, err error) {
 		m.deny(saslNotAuthorized, unverified(domain, err))
 		return
 	}
-	permit := func(n *sasl.Negotiator) bool {
-		_, _, authzid := n.Credentials()
-		d, text := m.identity(authzid)
-		return text == "" && !m.verified.IsZero() && d == m.verified
-	}
-	if _, _, err := sasl.NewServer(mechanism(), permit).Step(authzid); err != nil {
+	if _, _, err := sasl.NewServer(mechanism(), m.permits).Step(authzid); err != nil {
 		m.deny(saslNotAuthorized, "")
 		return
 	}
@@ -162,6 +157,14 @@ func (m *Machine) identified(domain jid.JID, err error) {
 	m.authed, m.denied = true, nil
 	m.write("<success xmlns='" + NSSASL + "'/>")
 	m.restart()
+}
+
+// permits is the last word on a handshake: the identity it asks for must be the
+// one that the certificate was verified for, whatever led here.
+func (m *Machine) permits(n *sasl.Negotiator) bool {
+	_, _, authzid := n.Credentials()
+	domain, text := m.identity(authzid)
+	return text == "" && !m.verified.IsZero() && domain == m.verified
 }
 
 // deny reports a failed handshake. The peer may try again, but not for ever
