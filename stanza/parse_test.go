@@ -164,3 +164,14 @@ func FuzzParse(f *testing.F) {
 		_, _ = s.Body(), s.Err()
 	})
 }
+
+func TestParseTypeKeepsNothing(t *testing.T) {
+	b := []byte("unsubscribed")
+	if n := testing.AllocsPerRun(100, func() {
+		if typ, err := ParseType(Presence, string(b)); typ != Unsubscribed || err != nil {
+			t.Fatal(typ, err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for a type read from bytes", n)
+	}
+}
