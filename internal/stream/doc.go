@@ -15,8 +15,8 @@
 // # Driving a machine
 //
 // The driver owns the connection. It cuts the bytes it reads with
-// isthmus.im/internal/xmlscan, turns each token into one event, passes it to
-// [Machine.Step] and performs the returned actions in order:
+// isthmus.im/internal/xmlscan, turns each token into one event with [EventOf],
+// passes it to [Machine.Step] and performs the returned actions in order:
 //
 //	Write     send the bytes; everything one step has to say is one Write
 //	StartTLS  run the handshake, then answer Secured or Lost

@@ -163,7 +163,8 @@ func AppendError(b []byte, e *Error) []byte {
 	return append(b, "</stream:error>"...)
 }
 
-// ParseError reads a received <stream:error/> element. It never returns nil: a
+// ParseError reads a received <stream:error/>, the Raw of an [Element]. Its Remote
+// is true and its App is a copy. It never returns nil: a
 // condition that is missing, unknown or unreadable is undefined-condition.
 func ParseError(raw []byte) *Error {
 	e := &Error{Condition: UndefinedCondition, Remote: true}

@@ -164,6 +164,29 @@ func TestAppendEscaped(t *testing.T) {
 	}
 }
 
+func TestCheckHeader(t *testing.T) {
+	good := Header{Space: NS, Local: "stream", Content: NSServer, Version: "1.0"}
+	for _, c := range []struct {
+		name   string
+		change func(*Header)
+		want   string
+	}{
+		{"good", func(h *Header) {}, ""},
+		{"no content namespace", func(h *Header) { h.Content = "" }, ""},
+		{"prefix-free", func(h *Header) { h.Content = NS }, ""},
+		{"no namespace", func(h *Header) { h.Space = "" }, InvalidNamespace},
+		{"other root", func(h *Header) { h.Local = "features" }, BadFormat},
+		{"client", func(h *Header) { h.Content = NSClient }, InvalidNamespace},
+		{"old", func(h *Header) { h.Version = "0.9" }, UnsupportedVersion},
+	} {
+		h := good
+		c.change(&h)
+		if got, text := checkHeader(h); got != c.want || (text == "") != (c.want == "") {
+			t.Errorf("%s: %q, %q, want %q", c.name, got, text, c.want)
+		}
+	}
+}
+
 func TestSupported(t *testing.T) {
 	for version, want := range map[string]bool{
 		"1.0": true, "1.10": true, "2.0": true, "11.0": true, "01.00": true, "99999999999999999999.1": true,
