@@ -15,21 +15,21 @@ const (
 	nsTime    = "urn:xmpp:time"     // XEP-0202
 )
 
-// answer answers a request that the handler left unanswered, on behalf of
-// domains and accounts. Full addresses are somebody's session, which is the
-// handler's business.
+// answer answers a request that the handler left unanswered, on behalf of a
+// domain. What accounts and sessions say is the handler's business: an account
+// that answered by itself would tell strangers that it exists.
 func (s *Server) answer(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanza, error) {
 	unavailable := &stanza.Error{Condition: stanza.ServiceUnavailable}
-	if iq.To.Resource() != "" {
+	if iq.To != iq.To.Host() {
 		return nil, unavailable
 	}
 	for name := range iq.Payloads() {
 		switch {
 		case name.Space == nsPing && name.Local == "ping" && iq.Type == stanza.Get:
 			return iq.Reply(stanza.Result, nil)
-		case name.Space == nsVersion && name.Local == "query" && iq.Type == stanza.Get && !s.software.Hidden && iq.To.Local() == "":
+		case name.Space == nsVersion && name.Local == "query" && iq.Type == stanza.Get && !s.software.Hidden:
 			return iq.Reply(stanza.Result, s.version())
-		case name.Space == nsTime && name.Local == "time" && iq.Type == stanza.Get && iq.To.Local() == "":
+		case name.Space == nsTime && name.Local == "time" && iq.Type == stanza.Get:
 			return iq.Reply(stanza.Result, entityTime(time.Now()))
 		}
 		break

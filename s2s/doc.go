@@ -48,8 +48,8 @@
 // troubling the handler. Requests that the handler leaves unanswered are
 // answered by the server: service discovery (XEP-0030) with what the mux
 // serves, ping (XEP-0199), software version (XEP-0092) and entity time
-// (XEP-0202) for domains, discovery and ping for accounts, and
-// service-unavailable for all else.
+// (XEP-0202) for domains, and service-unavailable for all else. An account
+// without handler thus looks the same as no account.
 //
 // # Leaving stanzas
 //

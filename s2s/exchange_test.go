@@ -153,7 +153,7 @@ func TestAnsweredOutOfTheBox(t *testing.T) {
 		_, romeo := s2stest.Pair(t, s2s.Config{Domains: []string{here}, Handler: mux, Users: users, Software: s2s.Software{Name: "Verona", Version: "1.2"}}, there)
 		cases := []struct{ name, to, payload, want string }{
 			{"ping", here, `<ping xmlns="urn:xmpp:ping"/>`, `<iq type="result" id="1"/>`},
-			{"ping of an account", "juliet@" + here, `<ping xmlns="urn:xmpp:ping"/>`, `<iq type="result" from="juliet@capulet.example"/>`},
+			{"ping of an account", "juliet@" + here, `<ping xmlns="urn:xmpp:ping"/>`, `<iq type="error" from="juliet@capulet.example"><error type="cancel"><service-unavailable/></error></iq>`},
 			{"ping of a session", "juliet@" + here + "/balcony", `<ping xmlns="urn:xmpp:ping"/>`, `<iq type="error"><error type="cancel"><service-unavailable/></error></iq>`},
 			{"ping of nobody", "nurse@" + here, `<ping xmlns="urn:xmpp:ping"/>`, `<iq type="error"><error type="cancel"><service-unavailable/></error></iq>`},
 			{"version", here, `<query xmlns="jabber:iq:version"/>`, `<iq type="result"><query xmlns="jabber:iq:version"><name>Verona</name><version>1.2</version></query></iq>`},
@@ -163,7 +163,7 @@ func TestAnsweredOutOfTheBox(t *testing.T) {
 			{"discovery", here, `<query xmlns="http://jabber.org/protocol/disco#info"/>`,
 				`<iq type="result"><query><identity category="server" type="im"/><feature var="urn:xmpp:ping"/><feature var="urn:xmpp:time"/><feature var="jabber:iq:version"/><feature var="http://jabber.org/protocol/disco#info"/><feature var="urn:example:weather"/></query></iq>`},
 			{"discovery of an account", "juliet@" + here, `<query xmlns="http://jabber.org/protocol/disco#info"/>`,
-				`<iq type="result"><query><identity category="account" type="registered"/></query></iq>`},
+				`<iq type="error"><error type="cancel"><service-unavailable/></error></iq>`},
 			{"items", here, `<query xmlns="http://jabber.org/protocol/disco#items"/>`, `<iq type="result"><query xmlns="http://jabber.org/protocol/disco#items"/></iq>`},
 			{"unknown node", here, `<query xmlns="http://jabber.org/protocol/disco#info" node="x"/>`, `<iq type="error"><error><item-not-found/></error></iq>`},
 		}

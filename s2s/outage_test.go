@@ -238,7 +238,9 @@ func TestEveryTargetAndAddressIsTried(t *testing.T) {
 		n := s2stest.NewNetwork(t)
 		var tried []string
 		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Trace: &s2s.Trace{
-			Dial: func(_ jid.JID, addr string, _ time.Duration, err error) { tried = append(tried, fmt.Sprint(addr, " ", err == nil)) },
+			Dial: func(_ jid.JID, addr string, _ time.Duration, err error) {
+				tried = append(tried, fmt.Sprint(addr, " ", err == nil))
+			},
 		}})
 		romeo := n.Peer(there)
 		good, err := n.Resolver().LookupNetIP(t.Context(), "ip", "xmpp."+there)

@@ -116,7 +116,7 @@ func badRequest(t *xmlscan.Token, st *stanza.Stanza, typeErr error) *stanza.Erro
 	case typeErr != nil:
 		st.Type = stanza.Get // so that the sender is told
 		return &stanza.Error{Condition: stanza.BadRequest, Text: "an iq has type get, set, result or error"}
-	case st.ID == "":
+	case st.ID == "" && st.Type != stanza.TypeError:
 		return &stanza.Error{Condition: stanza.BadRequest, Text: "an iq needs an id"}
 	case len(t.FirstLocal) == 0 && (st.Type == stanza.Get || st.Type == stanza.Set):
 		return &stanza.Error{Condition: stanza.BadRequest, Text: "a get or set has one child"}

@@ -16,6 +16,7 @@ import (
 	"isthmus.im/internal/locate"
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
+	"isthmus.im/stanza/disco"
 )
 
 // Server federates the local domains of its Config. Make one with [New]. Its
@@ -122,7 +123,7 @@ func New(cfg Config) (*Server, error) {
 	if s.addr == "" {
 		s.addr = ":5269"
 	}
-	s.disco = noDisco{}
+	s.disco = &disco.Service{Features: builtin{s}}
 	s.jids.seed = maphash.MakeSeed()
 	s.negotiating = make(chan struct{}, s.limits.Negotiating)
 	s.checkers.New = func() any { return newChecker(s.stanzaLimits()) }
@@ -232,7 +233,3 @@ func (s *Server) removeConn(c *conn) {
 	}
 	delete(s.conns, c)
 }
-
-type noDisco struct{}
-
-func (noDisco) HandleStanza(context.Context, *stanza.Stanza) (*stanza.Stanza, error) { return nil, nil }

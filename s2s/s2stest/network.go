@@ -100,6 +100,9 @@ func (n *Network) Certificate(names ...string) tls.Certificate {
 	return n.ca.Issue(testca.Options{DNS: ascii(n.t, names)})
 }
 
+// Issue issues a certificate with something unusual about it.
+func (n *Network) Issue(o CertOptions) tls.Certificate { return n.ca.Issue(o) }
+
 // Roots returns a pool that holds the network's authority.
 func (n *Network) Roots() *x509.CertPool { return n.ca.Pool() }
 
