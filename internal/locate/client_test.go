@@ -144,7 +144,7 @@ func TestFailures(t *testing.T) {
 		{"NODATA", always(soa), "not found"},
 		{"NODATA without SOA", always(), "not found"},
 		{"only records of others", always("b.example. 60 IN A 192.0.2.1"), "not found"},
-		{"only records of another type", always("a.example. 60 IN TXT x"), "not found"},
+		{"only records of another type", always("a.example. 60 IN AAAA 2001:db8::1"), "not found"},
 		{"SERVFAIL", alwaysFailing(dns.RcodeServerFailure), "temporary"},
 		{"REFUSED", alwaysFailing(dns.RcodeRefused), "temporary"},
 		{"REFUSED in a bare header", bare, "temporary"},

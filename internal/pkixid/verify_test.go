@@ -187,6 +187,16 @@ func TestTrust(t *testing.T) {
 			t.Errorf("NotAfter = %v, %v", m.NotAfter, err)
 		}
 	})
+	t.Run("two chains", func(t *testing.T) {
+		late := testca.Options{DNS: []string{domain}, NotAfter: now.AddDate(20, 0, 0)}
+		chain := testca.Chain(ca.Intermediate(testca.Constraints{NotAfter: now.AddDate(30, 0, 0)}).Issue(late))
+		roots := ca.Pool() // good for ten years
+		roots.AddCert(chain[1])
+		m, err := Verify(chain, domain, Options{Roots: roots})
+		if err != nil || len(m.Chain) != 2 || !m.NotAfter.Equal(chain[0].NotAfter) {
+			t.Errorf("chain of %d until %v, %v", len(m.Chain), m.NotAfter, err)
+		}
+	})
 	t.Run("chain out of order", func(t *testing.T) {
 		c := testca.Chain(ca.Intermediate(testca.Constraints{}).Intermediate(testca.Constraints{}).Issue(good))
 		c[1], c[2] = c[2], c[1]
