@@ -1,7 +1,7 @@
 package disco
 
 import (
-	"reflect"
+	"slices"
 	"testing"
 
 	"isthmus.im/stanza"
@@ -30,7 +30,8 @@ func FuzzInfo(f *testing.F) {
 			t.Fatalf("%q was read as %+v: %v", raw, a, err)
 		}
 		b, err := readInfo(out)
-		if err != nil || !reflect.DeepEqual(a, b) {
+		if err != nil || a.Node != b.Node || a.Lang != b.Lang || len(a.Forms) != len(b.Forms) ||
+			!slices.Equal(a.Identities, b.Identities) || !slices.Equal(a.Features, b.Features) {
 			t.Fatalf("%q: %+v was sent as %q and read as %+v, %v", raw, a, out, b, err)
 		}
 		va, _ := a.Ver()
