@@ -1,0 +1,57 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"isthmus.im/examples/chatd/store"
+	"isthmus.im/s2s"
+	"isthmus.im/stanza"
+)
+
+// federate makes the service's users reachable from every other domain, and
+// every other domain from the service. Nothing is opened yet.
+func federate(cfg Config) (*s2s.Server, error) {
+	mux := stanza.NewMux()
+	mux.HandleMessage("", inbox{cfg.Store}.handler())
+	return s2s.New(s2s.Config{
+		Domains:  cfg.Domains,
+		TLS:      cfg.TLS,
+		Users:    cfg.Store,
+		Handler:  mux,
+		Verifier: s2s.PKIX{Roots: cfg.Roots},
+		DNS:      cfg.DNS,
+		Software: s2s.Software{Name: "chatd"},
+		Logger:   cfg.Logger,
+	})
+}
+
+// inbox keeps what arrives for the service's users, from other domains and
+// from each other.
+type inbox struct{ store store.Store }
+
+func (in inbox) handler() stanza.Handler { return stanza.MessageFunc(in.save) }
+
+// save returns when the message is stored, so that a message is never lost
+// between its sender's server and the user.
+func (in inbox) save(ctx context.Context, m *stanza.Stanza) error {
+	e := store.Event{From: m.From.String(), To: m.To.String(), At: time.Now().UTC()}
+	switch m.Type {
+	case stanza.TypeError: // a message of ours could not be delivered
+		why := m.Err()
+		e.Type, e.InReplyTo, e.Condition, e.Text = store.TypeError, m.ID, string(why.Condition), why.Text
+	case stanza.GroupChat:
+		return stanza.Errorf(stanza.ServiceUnavailable, "this is not a room")
+	default:
+		e.Type, e.Body, e.StanzaID = store.TypeMessage, m.Body(), m.ID
+		if e.Body == "" {
+			return nil // "is typing", receipts and the like have no place in this service
+		}
+	}
+	_, err := in.store.Append(ctx, m.To, e)
+	if errors.Is(err, store.ErrNoUser) { // the domain itself was written to
+		return stanza.Errorf(stanza.ServiceUnavailable, "nobody reads messages at this address")
+	}
+	return err
+}
