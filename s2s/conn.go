@@ -73,6 +73,7 @@ func (c *conn) fill(peek []byte) error {
 		c.scan.Release()
 		n, err := c.transport().Read(peek)
 		if n > 0 {
+			c.active.Store(time.Now().UnixNano())
 			copy(c.scan.Buffer(readSize), peek[:n])
 			c.scan.Fill(n)
 			return nil
@@ -81,6 +82,7 @@ func (c *conn) fill(peek []byte) error {
 	}
 	n, err := c.transport().Read(c.scan.Buffer(readSize))
 	if n > 0 {
+		c.active.Store(time.Now().UnixNano())
 		c.scan.Fill(n)
 		return nil
 	}
@@ -217,17 +219,10 @@ func (c *conn) readAll(peek []byte) (cause error, clean bool) {
 			}
 			return err, false
 		}
-		c.active.Store(time.Now().UnixNano())
 		switch tok.Kind {
 		case xmlscan.Element:
 			if err := c.element(&tok); err != nil {
-				if e, ok := err.(*stream.Error); ok {
-					if !e.Remote {
-						c.end(e)
-					}
-					return publicError(e), false
-				}
-				return err, false
+				return c.fault(err), false
 			}
 		case xmlscan.Close:
 			if c.link != nil {
@@ -245,6 +240,24 @@ func (c *conn) readAll(peek []byte) (cause error, clean bool) {
 			return publicError(se), false
 		}
 	}
+}
+
+// fault ends the stream over an error found in what the peer sent, or over one
+// that the peer reports.
+func (c *conn) fault(err error) error {
+	var e *stream.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if !e.Remote {
+		c.end(e)
+		return publicError(e)
+	}
+	if c.link != nil {
+		c.link.lost(c, cleanDoubt)
+	}
+	c.end(nil)
+	return publicError(e)
 }
 
 // closed tidies up after the read loop.

@@ -353,16 +353,19 @@ func (l *link) lost(c *conn, doubt time.Duration) {
 		l.s.lmu.Unlock()
 		return
 	}
-	if l.s.ctx.Err() != nil {
-		doubt = 0 // it was us who broke it
+	since := time.Now().Add(-doubt)
+	if l.s.sealed.Load() || doubt == 0 {
+		since = time.Now().Add(time.Hour) // it was us who ended it: nothing is in doubt
 	}
 	l.conn = nil
-	again := l.q.rewind(time.Now().Add(-doubt))
+	again, poison := l.q.rewind(since)
 	start := l.q.waiting() > 0 && l.start()
 	l.forget()
 	l.release()
 	l.mu.Unlock()
 	l.s.lmu.Unlock()
+	l.s.bounceAll(poison, &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait,
+		Text: "the stream with " + l.route.Remote.String() + " broke each time that this was sent"})
 	if again > 0 {
 		l.s.log.Debug("sending again", "local", l.route.Local, "remote", l.route.Remote, "stanzas", again)
 	}

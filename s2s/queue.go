@@ -6,12 +6,16 @@ import (
 	"isthmus.im/stanza"
 )
 
+// maxTries is how often a stanza is written before it is given up.
+const maxTries = 4
+
 // entry is an accepted stanza that the remote server does not have for sure.
 type entry struct {
 	st    *stanza.Stanza
 	at    time.Time // accepted
 	wrote time.Time // written to a stream; zero while waiting
 	size  int
+	tries int // times written
 }
 
 // queue is the outbox of one route, in memory: a ring of entries in the order
@@ -66,6 +70,7 @@ func (q *queue) write(b []byte, size, keep int, now time.Time, each func(*stanza
 		e := q.at(q.doubt)
 		b = e.st.AppendXML(b)
 		e.wrote = now
+		e.tries++
 		q.bytes -= e.size
 		q.doubt++
 		if each != nil {
@@ -79,19 +84,22 @@ func (q *queue) write(b []byte, size, keep int, now time.Time, each func(*stanza
 }
 
 // rewind makes the entries written since the given time wait again, before
-// those that wait already, and forgets the other written ones. It returns how
-// many will be sent again.
-func (q *queue) rewind(since time.Time) int {
-	for q.doubt > 0 && q.at(0).wrote.Before(since) {
-		q.pop()
+// those that wait already, and forgets the other written ones. Entries that
+// were written maxTries times are given up and returned: whatever breaks every
+// stream must not come back for ever.
+func (q *queue) rewind(since time.Time) (again int, poison []entry) {
+	for q.doubt > 0 && (q.at(0).wrote.Before(since) || q.at(0).tries >= maxTries) {
+		if e := q.pop(); e.tries >= maxTries && !e.wrote.Before(since) {
+			poison = append(poison, e)
+		}
 	}
-	again := q.doubt
+	again = q.doubt
 	for i := range again {
 		q.bytes += q.at(i).size
 		q.at(i).wrote = time.Time{}
 	}
 	q.doubt = 0
-	return again
+	return again, poison
 }
 
 // expire removes the waiting entries that were accepted before the given time.

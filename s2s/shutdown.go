@@ -40,6 +40,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.stop()
 	s.sealed.Store(true)
+	s.wait.close()
 	s.mu.Lock()
 	s.cancel()
 	for c := range s.conns {
@@ -47,7 +48,6 @@ func (s *Server) Close() error {
 	}
 	s.mu.Unlock()
 	s.running.Wait()
-	s.wait.close()
 	return nil
 }
 

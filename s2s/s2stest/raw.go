@@ -42,6 +42,12 @@ func (p *Peer) Raw(domain string) *RawStream {
 	if err != nil {
 		p.t.Fatalf("s2stest: raw connection to %s: %v", domain, err)
 	}
+	return p.Wrap(c, domain)
+}
+
+// Wrap makes a RawStream of a connection that the test opened itself to the
+// server of a domain. It is closed with the test.
+func (p *Peer) Wrap(c net.Conn, domain string) *RawStream {
 	p.t.Cleanup(func() { c.Close() })
 	return &RawStream{Conn: c, t: p.t, p: p, to: domain}
 }
@@ -100,6 +106,13 @@ func (r *RawStream) Authenticate() {
 	r.Open("")
 	r.Expect("</stream:features>")
 	r.StartTLS()
+	r.SASL()
+}
+
+// SASL authenticates on a connection whose TLS handshake is done: header,
+// EXTERNAL, header.
+func (r *RawStream) SASL() {
+	r.t.Helper()
 	r.Open("")
 	r.Expect("EXTERNAL")
 	r.Expect("</stream:features>")
@@ -108,8 +121,7 @@ func (r *RawStream) Authenticate() {
 	r.Expect("<success")
 	r.Expect("/>")
 	r.Open("")
-	r.Expect("<stream:features")
-	r.Expect(">")
+	r.Expect("</stream:features>")
 }
 
 // Expect reads until the text has arrived and returns everything up to its
