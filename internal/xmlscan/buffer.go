@@ -1,5 +1,8 @@
 package xmlscan
 
+// minBuffer is the least that is allocated to read into.
+const minBuffer = 512
+
 // Buffer returns free space to read into, at least min bytes and at least one.
 // It stays free until Fill or another method is called.
 func (s *Scanner) Buffer(min int) []byte {
@@ -11,8 +14,8 @@ func (s *Scanner) Buffer(min int) []byte {
 	if cap(s.buf)-len(s.buf) < min {
 		n := len(s.buf) - s.tok
 		to := s.buf[:0]
-		if cap(s.buf)-n < min || s.tok == 0 {
-			to = make([]byte, 0, max(2*cap(s.buf), n+min))
+		if cap(s.buf)-n < min {
+			to = make([]byte, 0, max(2*cap(s.buf), n+min, minBuffer))
 		}
 		s.buf = append(to, s.buf[s.tok:]...)
 		s.tok = 0

@@ -12,8 +12,9 @@ type Child struct {
 
 // Children walks over the elements at the top of inner, which must be the Inner
 // of a Token; contentNS is the namespace of a child that declares none. Nothing
-// is allocated for a child. What a child's own tag declares is not repeated
-// in Child.Inner.
+// is allocated for a child whose namespace is written without references. What a
+// child's own tag declares is not repeated in Child.Inner: given that, Children
+// leaves the Space of an element nil whose prefix is not declared on its own tag.
 func Children(inner []byte, contentNS string) iter.Seq[Child] {
 	return func(yield func(Child) bool) {
 		var def []byte
@@ -26,9 +27,9 @@ func Children(inner []byte, contentNS string) iter.Seq[Child] {
 			c := Child{Raw: inner[i:end], Inner: inner[t.end:innerEnd], Local: t.name.local(inner)}
 			if space, ok := t.declared(inner); ok {
 				c.Space = space
-			} else {
+			} else if t.name.colon == 0 {
 				if def == nil {
-					def = []byte(contentNS)
+					def = contentBytes(contentNS)
 				}
 				c.Space = def
 			}

@@ -12,6 +12,7 @@ const (
 var (
 	xmlSpaceBytes    = []byte(xmlSpace)
 	serverSpaceBytes = []byte(serverSpace)
+	clientSpaceBytes = []byte(clientSpace)
 	streamSpaceBytes = []byte(streamSpace)
 	streamName       = []byte("stream")
 )
@@ -71,6 +72,18 @@ func (s *Scanner) resolve(b []byte, r ref) []byte {
 		return serverSpaceBytes
 	}
 	return nil
+}
+
+// contentBytes converts the name of a content namespace, without an allocation
+// for those of RFC 6120.
+func contentBytes(ns string) []byte {
+	switch ns {
+	case serverSpace:
+		return serverSpaceBytes
+	case clientSpace:
+		return clientSpaceBytes
+	}
+	return []byte(ns)
 }
 
 // lookup finds what a prefix is bound to. The index is that of the declaration in
@@ -340,7 +353,7 @@ func (s *Scanner) openChild(b []byte, depth int) bool {
 	if !prefixed && (!hasDef || s.isContent(b, def)) {
 		el.chain = depth
 	}
-	el.mend = el.mend || (hasDef && s.isContent(b, def)) || (prefixed && s.isContent(b, space))
+	el.mend = el.mend || (hasDef && s.isContent(b, def))
 	for _, d := range s.ns[mark:] {
 		el.mend = el.mend || s.isContent(b, d.space)
 	}

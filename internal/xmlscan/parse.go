@@ -9,7 +9,7 @@ func Parse(b []byte, contentNS string, l Limits) (Token, error) {
 	s.buf = b
 	s.state = atStream
 	s.header = []byte{}
-	s.content = []byte(contentNS)
+	s.content = contentBytes(contentNS)
 	t, err := s.Next()
 	switch {
 	case err == ErrMore:

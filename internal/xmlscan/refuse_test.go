@@ -42,6 +42,8 @@ var inside = []refusal{
 	{"reference beyond Unicode", "<a>&#x110000;</a>", NotWellFormed},
 	{"reference without number", "<a>&#zz;</a>", NotWellFormed},
 	{"control reference in attribute", "<a b='&#1;'/>", NotWellFormed},
+	{"reference that overflows", "<a>&#x100000041;</a>", NotWellFormed},
+	{"decimal reference that overflows", "<a>&#4294967361;</a>", NotWellFormed},
 	{"surrogate reference", "<a>&#xD800;</a>", NotWellFormed},
 	{"noncharacter reference", "<a>&#xFFFE;</a>", NotWellFormed},
 	{"capital X in reference", "<a>&#X41;</a>", NotWellFormed},

@@ -45,7 +45,7 @@ type Scanner struct {
 
 	// Everything below, where an offset, counts from tok.
 	pos     int    // next byte to look at
-	lt      int    // the last '<' outside of CDATA
+	lt      int    // the '<' of the markup at hand
 	nameOff int    // the name being read
 	colon   int    // its colon, from nameOff; 0 without
 	valOff  int    // the value being read
@@ -356,8 +356,7 @@ func (s *Scanner) cdata(b []byte, i int) int {
 		switch c := b[i]; {
 		case c == '>':
 			i++
-			// "<![CDATA[" is the least that precedes the brackets.
-			if b[i-2] == ']' && b[i-3] == ']' && i-s.lt >= len("<![CDATA[]]>") {
+			if b[i-2] == ']' && b[i-3] == ']' {
 				s.state = inText
 				return i
 			}

@@ -22,7 +22,7 @@ func feed(s *Scanner, b []byte, size int, each func(Token)) error {
 		case err == nil:
 			each(tok)
 		case err == ErrMore && len(b) > 0:
-			n := copy(s.Buffer(1), b[:min(size, len(b))])
+			n := copy(s.Buffer(min(size, len(b))), b[:min(size, len(b))])
 			s.Fill(n)
 			b = b[n:]
 		default:

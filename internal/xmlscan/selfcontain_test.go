@@ -36,6 +36,8 @@ var containment = []struct{ name, in, inner string }{
 	{"content namespace on a child", "<message><body xmlns='jabber:server' a='1'>x</body></message>", "<body a='1'>x</body>"},
 	{"content namespace escaped on a child", "<message><body xmlns='jabber&#58;server'>x</body></message>", "<body>x</body>"},
 	{"content namespace on a grandchild", "<message><error><text xmlns='jabber:server'/></error></message>", "<error><text/></error>"},
+	{"content namespace after an empty child", "<message><a/><body xmlns='jabber:server'/></message>", "<a/><body/>"},
+	{"content namespace after a foreign child", "<message><a xmlns='urn:a'/><body xmlns='jabber:server'/></message>", "<a xmlns='urn:a'/><body/>"},
 	{"content prefix of the stream", "<s:message><s:body>x</s:body ></s:message>", "<body>x</body>"},
 	{"content prefix all the way", "<s:message><s:error><s:text/><x xmlns='urn:x'/></s:error></s:message>", "<error><text/><x xmlns='urn:x'/></error>"},
 	{"content prefix of the child", "<message><q:body xmlns:q='jabber:server'>x</q:body></message>", "<body>x</body>"},
@@ -117,5 +119,21 @@ func TestRewriteIsBounded(t *testing.T) {
 	e := new(Error)
 	if !errors.As(err, &e) || e.Condition != PolicyViolation {
 		t.Errorf("got %v, want policy-violation", err)
+	}
+}
+
+// TestChildrenOfChild walks over what is no Inner of a Token: a prefix that is
+// declared further out must not be taken for the content namespace.
+func TestChildrenOfChild(t *testing.T) {
+	n := 0
+	for c := range Children([]byte("<p:a/><a xmlns='urn:a'/><a/><xml:a/>"), "urn:c") {
+		want := []string{"", "urn:a", "urn:c", xmlSpace}[n]
+		if string(c.Space) != want {
+			t.Errorf("%s is in %q, want %q", c.Raw, c.Space, want)
+		}
+		n++
+	}
+	if n != 4 {
+		t.Errorf("%d children", n)
 	}
 }
