@@ -83,8 +83,9 @@ func (f IQFunc) HandleStanza(ctx context.Context, s *Stanza) (*Stanza, error) {
 // Sender accepts stanzas for delivery to their To address.
 //
 // A nil error means accepted: a later failure comes back as an error stanza, as
-// for any XMPP sender. The stanza may be changed again once Send has returned. A
-// Sender is safe for concurrent use.
+// for any XMPP sender. The stanza belongs to the Sender from then on and must not be
+// changed or sent again; send a [Stanza.Clone] to keep one. A Sender is safe for
+// concurrent use.
 type Sender interface {
 	Send(ctx context.Context, s *Stanza) error
 }

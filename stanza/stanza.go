@@ -106,8 +106,8 @@ func (t Type) Valid(k Kind) bool {
 // keeps them for it, while methods that read Inner
 // trust it and may panic if it is malformed.
 //
-// A Stanza is a plain value that may be stored, queued and sent more than once.
-// It is not safe for use by several goroutines while one of them changes it.
+// A Stanza is a plain value that may be stored, queued and, as a [Stanza.Clone], sent
+// more than once. It is not safe for use by several goroutines while one of them changes it.
 type Stanza struct {
 	Kind     Kind
 	Type     Type    // empty: a normal message, available presence
