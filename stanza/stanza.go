@@ -103,11 +103,12 @@ func (t Type) Valid(k Kind) bool {
 // namespace prefixes, and never declares the content namespace (jabber:client
 // or jabber:server), so the same bytes fit a client's stream and a server's. A
 // host that changes Inner itself keeps these promises itself; [Stanza.Append]
-// keeps them for it, while methods that read Inner
-// trust it and may panic if it is malformed.
+// keeps them for it, while methods that read Inner trust it and may panic if it is
+// malformed.
 //
-// A Stanza is a plain value that may be stored, queued and, as a [Stanza.Clone], sent
-// more than once. It is not safe for use by several goroutines while one of them changes it.
+// A Stanza is a plain value that may be stored, queued and, as a [Stanza.Clone],
+// sent more than once. It is not safe for use by several goroutines while one of
+// them changes it.
 type Stanza struct {
 	Kind     Kind
 	Type     Type    // empty: a normal message, available presence
