@@ -68,7 +68,7 @@ func (k *Kit) Login(t testing.TB, p *Peer, user string, flags ...string) *Client
 // LoginUnverified is Login for a peer whose certificate nobody should accept.
 func (k *Kit) LoginUnverified(t testing.TB, p *Peer, user string) *Client {
 	t.Helper()
-	return k.login(t, p, user, nil)
+	return k.login(t, p, user, []string{"--insecure"})
 }
 
 func (k *Kit) login(t testing.TB, p *Peer, user string, flags []string) *Client {

@@ -56,6 +56,7 @@ import asyncio
 import json
 import logging
 import os
+import ssl
 import sys
 from xml.etree import ElementTree as ET
 
@@ -88,6 +89,9 @@ class Client(slixmpp.ClientXMPP):
         super().__init__(options.jid, options.password)
         self.options = options
         self.ca_certs = options.ca
+        if options.insecure:
+            self.ssl_context.check_hostname = False
+            self.ssl_context.verify_mode = ssl.CERT_NONE
         self.seen = []            # events that no wait has consumed
         self.gathered = {}        # prefix -> (from, numbers in order of arrival)
         self.news = asyncio.Event()
@@ -458,6 +462,8 @@ def parse_options():
     parser.add_argument("-p", "--password", default=os.environ.get("PASSWORD", "secret"))
     parser.add_argument("-a", "--address", required=True, help="HOST:PORT of the server")
     parser.add_argument("--ca", help="file with the trusted certificate authority")
+    parser.add_argument("--insecure", action="store_true",
+                        help="take any certificate of the server")
     parser.add_argument("-c", "--command", action="append",
                         help="a command, instead of standard input (repeatable)")
     parser.add_argument("--timeout", type=float, default=20, help="for the login, in seconds")
