@@ -52,10 +52,11 @@ func ParseLegacy(s string) (JID, Profile, error) {
 	return p.build(s, true)
 }
 
-// LegacyKey returns a text that is equal for two addresses exactly when a
-// server of the stringprep era (RFC 6122) takes them for the same address. For
-// instance it is the same for straße@example.net and strasse@example.net,
-// which RFC 7622 keeps apart. A part that those profiles refuse counts as it is.
+// LegacyKey returns a text that is the same for two addresses when a server of
+// the stringprep era (RFC 6122) takes them for one, as it does straße@example.net
+// and strasse@example.net, which RFC 7622 keeps apart. It is j prepared by
+// Nodeprep, Nameprep and Resourceprep, but for parts that those refuse, which
+// stay as they are.
 //
 // A host that lets people choose names keeps this key of each local address and
 // refuses a name whose key is taken. It is "" for the zero JID.

@@ -101,7 +101,9 @@ func foldB2(r rune) (to string, ok bool) {
 }
 
 // nfkc32 normalizes to form KC as Unicode 3.2 has it: characters assigned
-// later stay as they are and nothing composes across them.
+// later stay as they are and nothing composes across them. Five compatibility
+// ideographs (U+2F868, U+2F874, U+2F91F, U+2F95F, U+2F9BF) follow Unicode's
+// Corrigendum 4, which is younger than the RFC.
 func nfkc32(s string) string {
 	later := func(r rune) bool { return r >= utf8.RuneSelf && unicode.Is(prepUnassigned, r) }
 	if strings.IndexFunc(s, later) < 0 {
