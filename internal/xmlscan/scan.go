@@ -1,5 +1,7 @@
 package xmlscan
 
+import "unicode/utf8"
+
 // state is where in the grammar the next byte falls.
 type state uint8
 
@@ -261,9 +263,11 @@ func (s *Scanner) between(b []byte, i int) int {
 	case b[i] == '<':
 		s.state, s.lt = inMarkup, i
 		return i + 1
-	case b[i] >= 0x80:
-		if i = s.chars(b, i); i < 0 {
-			return i
+	case !utf8.FullRune(b[i:]):
+		return s.more(i)
+	case b[i] >= utf8.RuneSelf:
+		if r, n := utf8.DecodeRune(b[i:]); r == utf8.RuneError && n == 1 {
+			return s.fail(UnsupportedEncoding, "invalid UTF-8", i)
 		}
 	case !isChar(rune(b[i])):
 		return s.fail(NotWellFormed, "character not allowed in XML", i)
@@ -286,7 +290,7 @@ func (s *Scanner) text(b []byte, i int) int {
 			s.lt = i
 			s.state = inMarkup
 			return i + 1
-		case c >= 0x80:
+		case c >= utf8.RuneSelf:
 			if i = s.chars(b, i); i < 0 {
 				return i
 			}
@@ -360,7 +364,7 @@ func (s *Scanner) cdata(b []byte, i int) int {
 				s.state = inText
 				return i
 			}
-		case c >= 0x80:
+		case c >= utf8.RuneSelf:
 			if i = s.chars(b, i); i < 0 {
 				return i
 			}

@@ -115,6 +115,12 @@ func TestRestart(t *testing.T) {
 	if _, err := s.Next(); err == nil || err == ErrMore {
 		t.Error("the error did not stay")
 	}
+	s = New(Limits{})
+	feed(s, []byte(head), 100, collect)
+	s.Restart()
+	if err := feed(s, []byte("<a:stream>"), 100, collect); err == ErrMore {
+		t.Error("a prefix of the stream before the restart is bound in the next header")
+	}
 }
 
 func TestRestartKeepsUnreadBytes(t *testing.T) {
@@ -165,10 +171,8 @@ func TestBufferStaysSmall(t *testing.T) {
 	s := New(Limits{})
 	feed(s, []byte(header1), 1000, func(Token) {})
 	b := []byte("<message><body>" + strings.Repeat("x", 3000) + "</body></message>")
-	for range 100 {
-		if err := feed(s, b, 100, func(Token) {}); err != ErrMore {
-			t.Fatal(err)
-		}
+	if err := feed(s, bytes.Repeat(b, 100), 100, func(Token) {}); err != ErrMore {
+		t.Fatal(err)
 	}
 	if n := cap(s.buf); n > 8192 {
 		t.Errorf("the buffer grew to %d for elements of %d bytes", n, len(b))

@@ -1,5 +1,7 @@
 package xmlscan
 
+import "unicode/utf8"
+
 // tag scans a start tag up to and with its '>', from wherever it stopped.
 func (s *Scanner) tag(b []byte, i int) int {
 	for {
@@ -124,7 +126,7 @@ func (s *Scanner) value(b []byte, i int) int {
 			if i = s.ref(b, i); i < 0 {
 				return i
 			}
-		case c >= 0x80:
+		case c >= utf8.RuneSelf:
 			if i = s.chars(b, i); i < 0 {
 				return i
 			}
