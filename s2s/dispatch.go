@@ -26,9 +26,9 @@ func (s *Server) deliver(st *stanza.Stanza) bool {
 
 // dispatch runs in a lane: it has one stanza handled and sends the reply.
 func (s *Server) dispatch(_ pair, st *stanza.Stanza) {
-	ctx, cancel := context.WithTimeout(s.ctx, s.limits.HandlerTime)
-	defer cancel()
 	begin := time.Now()
+	ctx := &handlerContext{Context: s.ctx, deadline: begin.Add(s.limits.HandlerTime)}
+	defer ctx.end(context.Canceled)
 	head := *st // the handler owns st
 	head.Inner = nil
 	reply, err := s.handle(ctx, st)
@@ -61,10 +61,12 @@ func (s *Server) handle(ctx context.Context, st *stanza.Stanza) (*stanza.Stanza,
 			return nil, s.noSuchUser(st)
 		}
 	}
-	request := st.Kind == stanza.IQ && (st.Type == stanza.Get || st.Type == stanza.Set)
+	if st.Kind != stanza.IQ || st.Type != stanza.Get && st.Type != stanza.Set {
+		return s.callHandler(ctx, st)
+	}
 	asked := *st
 	reply, err := s.callHandler(ctx, st)
-	if reply != nil || err != nil || !request {
+	if reply != nil || err != nil {
 		return reply, err
 	}
 	return s.answer(ctx, &asked)
