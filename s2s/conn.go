@@ -44,7 +44,9 @@ type conn struct {
 
 func (s *Server) newConn(sock net.Conn, out bool) *conn {
 	setSocketOptions(sock)
-	return &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits())}
+	c := &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits())}
+	c.scan.Arena = &s.arena
+	return c
 }
 
 func (s *Server) preAuthLimits() xmlscan.Limits {
@@ -63,8 +65,8 @@ func (c *conn) transport() net.Conn {
 	return c.sock
 }
 
-// readSize is how much is read at once while a stream is busy: one TLS record.
-const readSize = 16 << 10
+// readSize is the least free space that is read into while a stream is busy.
+const readSize = 4 << 10
 
 // fill reads more input into the scanner. An idle stream waits with a few
 // bytes of buffer; only when those are not enough does it take a large one.

@@ -14,6 +14,7 @@ import (
 
 	"isthmus.im/internal/lane"
 	"isthmus.im/internal/locate"
+	"isthmus.im/internal/xmlscan"
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
 	"isthmus.im/stanza/disco"
@@ -44,6 +45,7 @@ type Server struct {
 	lanes *lane.Pool[pair, *stanza.Stanza]
 	wait  requests
 
+	arena       xmlscan.Arena // for reading
 	buffers     sync.Pool     // *[]byte, for writing
 	checkers    sync.Pool     // *checker
 	negotiating chan struct{} // one per inbound stream that has not authenticated

@@ -8,6 +8,9 @@ const minBuffer = 512
 func (s *Scanner) Buffer(min int) []byte {
 	min = max(min, 1)
 	s.drop()
+	if s.buf == nil && s.Arena != nil {
+		s.take(s.Arena.get())
+	}
 	if s.tok == len(s.buf) {
 		s.buf, s.tok = s.buf[:0], 0
 	}
@@ -36,16 +39,19 @@ func (s *Scanner) Buffered() int { return len(s.buf) - s.tok - s.taken }
 // the Scanner was made: the keep-alives of RFC 6120 section 4.6.1.
 func (s *Scanner) Blank() int64 { return s.blank }
 
-// Release gives all memory back that an idle stream does not need. It does
-// nothing while a token is incomplete or bytes are unread. The slices of the last
-// token stay valid.
+// Release gives all memory back that an idle stream does not need: to the
+// Scanner's Arena if it has one. It does nothing while a token is incomplete or
+// bytes are unread. The slices of the last token must not be used any more.
 func (s *Scanner) Release() {
-	if s.Buffered() > 0 {
+	if s.Buffered() > 0 || s.buf == nil {
 		return
 	}
 	s.drop()
+	if s.Arena != nil {
+		s.Arena.put(s)
+	}
 	s.buf, s.tok = nil, 0
 	s.attrs, s.frames, s.ns, s.scratch = nil, nil, nil, nil
 	s.el = element{}
-	s.out, s.fixed = nil, nil
+	s.out, s.fixed, s.work = nil, nil, nil
 }

@@ -35,6 +35,10 @@ type frame struct {
 // value is ready for use with the default limits. A Scanner is for one goroutine
 // at a time.
 type Scanner struct {
+	// Arena, when set before the first use, lends the memory that scanning takes,
+	// from Buffer to Release. Nil: the Scanner allocates its own.
+	Arena *Arena
+
 	lim    Limits
 	err    error
 	buf    []byte // its length is the end of what was read
@@ -73,6 +77,8 @@ type Scanner struct {
 
 	out   []Attr // Attrs of the token handed out
 	fixed []byte // Inner of the token handed out, when it was rewritten
+
+	work *workspace // lent by the Arena, in use or nil
 }
 
 // span is a part of the current token.

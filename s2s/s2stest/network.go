@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
 	"isthmus.im/internal/memnet"
@@ -21,7 +20,7 @@ import (
 // Network is an in-memory internet with a DNS and a certificate authority of
 // its own. Make one with [NewNetwork]. Its methods may be called concurrently.
 type Network struct {
-	t  testing.TB
+	t  TB
 	ca *testca.CA
 
 	mu        sync.Mutex
@@ -40,7 +39,7 @@ type listener struct {
 }
 
 // NewNetwork returns an empty network. It closes with the test.
-func NewNetwork(t testing.TB) *Network {
+func NewNetwork(t TB) *Network {
 	return &Network{
 		t: t, ca: testca.New(),
 		listeners: make(map[netip.AddrPort]*listener),
@@ -60,7 +59,7 @@ func (n *Network) Server(cfg s2s.Config) *s2s.Server {
 	n.t.Helper()
 	names := append(append([]string{}, cfg.Domains...), cfg.Services...)
 	if len(names) == 0 {
-		n.t.Fatal("s2stest: Config has neither Domains nor Services")
+		n.t.Fatalf("s2stest: Config has neither Domains nor Services")
 	}
 	if cfg.TLS == nil {
 		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{n.Certificate(names...)}}
@@ -106,7 +105,7 @@ func (n *Network) Issue(o CertOptions) tls.Certificate { return n.ca.Issue(o) }
 // Roots returns a pool that holds the network's authority.
 func (n *Network) Roots() *x509.CertPool { return n.ca.Pool() }
 
-func ascii(t testing.TB, names []string) []string {
+func ascii(t TB, names []string) []string {
 	t.Helper()
 	out := make([]string, len(names))
 	for i, name := range names {
@@ -180,8 +179,11 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 	}
 	c.SetDelay(delay)
 	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cut[path] { // meanwhile
+		c.Cut()
+	}
 	n.conns[path] = append(n.conns[path], c)
-	n.mu.Unlock()
 	return c, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"isthmus.im/jid"
@@ -19,7 +18,7 @@ const patience = 30 * time.Second
 
 // Peer is a remote server under the test's control, with users of any name.
 type Peer struct {
-	t      testing.TB
+	t      TB
 	n      *Network
 	domain jid.JID
 	srv    *s2s.Server
@@ -52,7 +51,7 @@ func (n *Network) PeerConfig(cfg s2s.Config) *Peer {
 }
 
 // Pair starts cfg and one peer on a network of their own.
-func Pair(t testing.TB, cfg s2s.Config, peerDomain string) (*s2s.Server, *Peer) {
+func Pair(t TB, cfg s2s.Config, peerDomain string) (*s2s.Server, *Peer) {
 	t.Helper()
 	n := NewNetwork(t)
 	return n.Server(cfg), n.Peer(peerDomain)

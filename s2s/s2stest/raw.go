@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"testing"
 	"time"
 
 	"isthmus.im/internal/memnet"
@@ -19,7 +18,7 @@ import (
 // seconds after the last call.
 type RawStream struct {
 	net.Conn
-	t    testing.TB
+	t    TB
 	p    *Peer
 	to   string
 	read strings.Builder // received and not yet expected
