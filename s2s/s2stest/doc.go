@@ -27,7 +27,8 @@
 // # Faults
 //
 // [Network.Cut] parts two domains, [Network.Heal] joins them again,
-// [Network.Delay] slows the path between them down. [Network.SetSRV],
+// [Network.Reset] breaks their connections once, [Network.Swallow] makes them
+// lose everything in silence, [Network.Delay] slows new ones down. [Network.SetSRV],
 // [Network.SetAddrs] and [Network.FailDNS] change what DNS says.
 // [Network.Certificate] issues certificates for any names; a config with
 // another certificate or Verifier shows what happens to those that do not fit.
@@ -37,12 +38,17 @@
 //
 // [Peer.Expect] takes a stanza as a pattern. What the pattern does not mention
 // may be anything: attributes, children, text, and the namespace of an element
-// without xmlns. An attribute value or text of "*" matches anything that is
+// without xmlns. Children may come in any order; each of the pattern takes the
+// first that fits it. An empty attribute value wants the attribute empty or
+// absent. An attribute value or text of "*" matches anything that is
 // there; "{name}" captures the value and, when used again in a later pattern of
 // the same Peer, stands for what was captured.
+//
+// # Failures
 //
 // Methods of this package fail the test rather than return errors, and must be
 // called from the test's goroutine unless they say otherwise. A stanza that a
 // Peer received and nobody asked for fails the test at its end, see
-// [Peer.Ignore].
+// [Peer.Ignore]. Programs that are no tests can use the package as well, see
+// [TB].
 package s2stest

@@ -51,11 +51,11 @@ func (n *node) compare(got *node, seen, fresh map[string]string) string {
 			return fmt.Sprintf("<%s/>: attribute %s is missing", n.XMLName.Local, a.Name.Local)
 		}
 		if !same(a.Value, value, seen, fresh) {
-			return fmt.Sprintf("<%s/>: attribute %s: want %q, got %q", n.XMLName.Local, a.Name.Local, a.Value, value)
+			return fmt.Sprintf("<%s/>: attribute %s: want %s, got %q", n.XMLName.Local, a.Name.Local, wanted(a.Value, seen, fresh), value)
 		}
 	}
 	if want := strings.TrimSpace(n.Text); want != "" && !same(want, strings.TrimSpace(got.Text), seen, fresh) {
-		return fmt.Sprintf("<%s/>: want text %q, got %q", n.XMLName.Local, want, got.Text)
+		return fmt.Sprintf("<%s/>: want text %s, got %q", n.XMLName.Local, wanted(want, seen, fresh), got.Text)
 	}
 	used := make([]bool, len(got.Nodes))
 	for i := range n.Nodes {
@@ -102,16 +102,37 @@ func same(want, got string, seen, fresh map[string]string) bool {
 	if want == "*" {
 		return got != ""
 	}
-	if len(want) > 2 && want[0] == '{' && want[len(want)-1] == '}' {
-		name := want[1 : len(want)-1]
-		if v, ok := seen[name]; ok {
-			return v == got
-		}
-		if v, ok := fresh[name]; ok {
-			return v == got
-		}
-		fresh[name] = got
-		return true
+	name := capture(want)
+	if name == "" {
+		return want == got
 	}
-	return want == got
+	if v, ok := captured(name, seen, fresh); ok {
+		return v == got
+	}
+	fresh[name] = got
+	return true
+}
+
+// capture returns the name in "{name}", empty for any other value.
+func capture(want string) string {
+	if len(want) > 2 && want[0] == '{' && want[len(want)-1] == '}' {
+		return want[1 : len(want)-1]
+	}
+	return ""
+}
+
+func captured(name string, seen, fresh map[string]string) (string, bool) {
+	if v, ok := seen[name]; ok {
+		return v, true
+	}
+	v, ok := fresh[name]
+	return v, ok
+}
+
+// wanted quotes a value of a pattern, with what it stands for.
+func wanted(want string, seen, fresh map[string]string) string {
+	if v, ok := captured(capture(want), seen, fresh); ok {
+		return fmt.Sprintf("%q (%q)", want, v)
+	}
+	return fmt.Sprintf("%q", want)
 }
