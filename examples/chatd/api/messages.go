@@ -24,7 +24,7 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request) {
 	to, _, err := jid.ParseLegacy(req.To)
 	switch {
 	case err != nil:
-		a.fail(w, r, http.StatusBadRequest, "bad address: "+err.Error())
+		a.fail(w, r, http.StatusBadRequest, "bad address: "+reason(err))
 		return
 	case req.Body == "":
 		a.fail(w, r, http.StatusBadRequest, "the body is empty")

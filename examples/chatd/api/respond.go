@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -29,6 +30,9 @@ func (a *API) reply(w http.ResponseWriter, r *http.Request, status int, v any) {
 func (a *API) fail(w http.ResponseWriter, r *http.Request, status int, why string) {
 	a.reply(w, r, status, map[string]string{"error": why})
 }
+
+// reason is err's text without the name of the package that it comes from.
+func reason(err error) string { return strings.TrimPrefix(err.Error(), "jid: ") }
 
 // broken answers a request that failed for a reason of ours.
 func (a *API) broken(w http.ResponseWriter, r *http.Request, err error) {

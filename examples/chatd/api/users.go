@@ -20,7 +20,7 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) {
 	}
 	user, err := a.address(req.Name)
 	if err != nil {
-		a.fail(w, r, http.StatusBadRequest, "bad name: "+err.Error())
+		a.fail(w, r, http.StatusBadRequest, "bad name: "+reason(err))
 		return
 	}
 	token := rand.Text() // 130 bits

@@ -161,9 +161,7 @@ func (h *host) stop() error {
 // page is the address of the web page with u signed in, about to write to
 // peer. What follows "#" stays in the browser.
 func (u *user) page(peer *user) string {
-	link := url.URL{Scheme: "http", Host: u.at.http, Path: "/"}
-	link.Fragment = url.Values{
+	return "http://" + u.at.http + "/#" + url.Values{
 		"name": {u.Name}, "token": {u.Token}, "admin": {u.at.admin}, "to": {peer.Address},
 	}.Encode()
-	return link.String()
 }

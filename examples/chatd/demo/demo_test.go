@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -52,9 +53,15 @@ func TestRunsUntilInterrupted(t *testing.T) {
 	for pages := 0; pages < 2; {
 		select {
 		case line := <-lines:
-			if strings.Contains(line, "http://127.0.0.1:") && strings.Contains(line, "/#") && strings.Contains(line, "token=") {
-				pages++
+			link, err := url.Parse(strings.TrimSpace(line))
+			if err != nil || link.Scheme != "http" {
+				continue
 			}
+			signIn, err := url.ParseQuery(link.EscapedFragment())
+			if err != nil || signIn.Get("name") == "" || signIn.Get("token") == "" || !strings.Contains(signIn.Get("to"), "@") {
+				t.Errorf("link %s: %v, %v", link, signIn, err)
+			}
+			pages++
 		case err := <-done:
 			t.Fatalf("ended by itself: %v", err)
 		}
