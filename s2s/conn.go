@@ -29,6 +29,7 @@ type conn struct {
 	id            string
 	local, remote jid.JID
 	method        string
+	lang          string // of what the peer sends without saying so itself
 	since         time.Time
 
 	link *link // an outgoing stream's route

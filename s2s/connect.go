@@ -97,7 +97,7 @@ func (s *Server) dial(ctx context.Context, l *link, addr string, direct bool) (*
 		Role: stream.Initiator, Local: r.Local, Remote: r.Remote, Secure: direct, NewID: newID,
 	}))
 	if err == nil {
-		c.id, c.method = ready.StreamID, ready.Method
+		c.id, c.method, c.lang = ready.StreamID, ready.Method, ready.Lang
 		if !c.open() {
 			err = ErrClosed
 		}

@@ -272,6 +272,24 @@ func TestHostMistakesNeverReachTheWire(t *testing.T) {
 	})
 }
 
+// A stanza without xml:lang has its stream's (RFC 6120 section 8.1.5).
+func TestLanguageOfTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux, got := inbox()
+		_, romeo := s2stest.Pair(t, s2s.Config{Domains: []string{here}, Handler: mux}, there)
+		raw := romeo.Raw(here)
+		raw.Open("")
+		raw.Expect("</stream:features>")
+		raw.StartTLS()
+		raw.Header = strings.Replace(streamHeader, "version=", "xml:lang='it' version=", 1)
+		raw.SASL()
+		raw.Put("<message from='romeo@montague.example' to='juliet@capulet.example'/><message xml:lang='en' from='romeo@montague.example' to='juliet@capulet.example'/>")
+		if a, b := <-got, <-got; a.Lang != "it" || b.Lang != "en" {
+			t.Errorf("languages %q and %q", a.Lang, b.Lang)
+		}
+	})
+}
+
 // One handler that hangs takes its own pair's stanzas down, after a bounded
 // wait, and nobody else's.
 func TestHangingHandler(t *testing.T) {

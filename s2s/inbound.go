@@ -108,7 +108,8 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		}
 		return publicError(err)
 	}
-	c.id, c.local, c.remote, c.method = ready.StreamID, ready.Local, ready.Remote, ready.Method
+	c.id, c.local, c.remote = ready.StreamID, ready.Local, ready.Remote
+	c.method, c.lang = ready.Method, ready.Lang
 	if s.policy != nil {
 		if err := s.policy(ctx, c.remote); err != nil {
 			c.end(&stream.Error{Condition: stream.PolicyViolation, Text: "federation with " + c.remote.String() + " is not allowed here"})

@@ -45,7 +45,10 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		return &stream.Error{Condition: stream.InvalidFrom, Text: from.Domain() + " is not authenticated on this stream"}
 	}
 	st := &stanza.Stanza{Kind: kind, ID: string(h.ID), From: from, Lang: string(h.Lang)}
-	typ, typeErr := parseType(kind, h.Type)
+	if st.Lang == "" {
+		st.Lang = c.lang // RFC 6120 section 8.1.5
+	}
+	typ, typeErr := stanza.ParseType(kind, string(h.Type))
 	st.Type = typ
 	if st.To, err = c.s.jids.parse(h.To); err != nil {
 		st.To = c.local
@@ -79,35 +82,6 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 			Text: "too many stanzas wait for this recipient"}, "lane full")
 	}
 	return nil
-}
-
-// parseType is stanza.ParseType without allocation for the usual types.
-func parseType(kind stanza.Kind, b []byte) (stanza.Type, error) {
-	switch string(b) {
-	case "":
-		if kind != stanza.IQ {
-			return "", nil
-		}
-	case "chat":
-		if kind == stanza.Message {
-			return stanza.Chat, nil
-		}
-	case "groupchat":
-		if kind == stanza.Message {
-			return stanza.GroupChat, nil
-		}
-	case "error":
-		return stanza.TypeError, nil
-	case "get":
-		if kind == stanza.IQ {
-			return stanza.Get, nil
-		}
-	case "result":
-		if kind == stanza.IQ {
-			return stanza.Result, nil
-		}
-	}
-	return stanza.ParseType(kind, string(b))
 }
 
 // badRequest finds what RFC 6120 section 8.2.3 forbids in an iq.

@@ -59,7 +59,7 @@ func (m *Machine) request(h Header) {
 		m.write("<stream:features>")
 		m.out = append(m.out, m.cfg.Features...)
 		m.write("</stream:features>")
-		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Method: external})
+		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Method: external, Lang: m.peer.Lang})
 		m.end()
 	case m.remote.IsZero():
 		m.offer()

@@ -18,6 +18,10 @@ import (
 // seconds after the last call.
 type RawStream struct {
 	net.Conn
+	// Header is what Open writes for an empty header. Empty: a correct one from
+	// the peer's domain to the server's.
+	Header string
+
 	t    TB
 	p    *Peer
 	to   string
@@ -60,10 +64,12 @@ func (r *RawStream) Put(text string) {
 	}
 }
 
-// Open writes a stream header; an empty header stands for a correct one from
-// the peer's domain to the server's.
+// Open writes a stream header; an empty one stands for r.Header.
 func (r *RawStream) Open(header string) {
 	r.t.Helper()
+	if header == "" {
+		header = r.Header
+	}
 	if header == "" {
 		header = "<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'" +
 			" from='" + r.p.domain.String() + "' to='" + r.to + "' version='1.0'>"
