@@ -51,22 +51,40 @@ func (u *user) send(ctx context.Context, to, body string) (string, error) {
 
 // next waits for the next event.
 func (u *user) next(ctx context.Context) (store.Event, error) {
-	var e store.Event
+	events, err := u.collect(ctx, 1)
+	if err != nil {
+		return store.Event{}, err
+	}
+	return events[0], nil
+}
+
+// collect waits for the next n events.
+func (u *user) collect(ctx context.Context, n int) ([]store.Event, error) {
 	path := fmt.Sprintf("/v1/users/%s/events?after=%d", url.PathEscape(u.Name), u.last)
 	res, err := u.at.request(ctx, "GET", path, u.Token, nil)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
 	defer res.Body.Close()
 	in := bufio.NewScanner(res.Body)
-	for in.Scan() {
-		if data, ok := strings.CutPrefix(in.Text(), "data: "); ok {
-			err := json.Unmarshal([]byte(data), &e)
-			u.last = e.ID
-			return e, err
+	in.Buffer(nil, 1<<20)
+	var events []store.Event
+	for len(events) < n && in.Scan() {
+		data, ok := strings.CutPrefix(in.Text(), "data: ")
+		if !ok {
+			continue
 		}
+		var e store.Event
+		if err := json.Unmarshal([]byte(data), &e); err != nil {
+			return nil, fmt.Errorf("demo: %s got %q: %w", u.Address, data, err)
+		}
+		u.last = e.ID
+		events = append(events, e)
 	}
-	return e, fmt.Errorf("demo: %s waits for an event: %w", u.Address, cmp.Or(in.Err(), io.ErrUnexpectedEOF))
+	if len(events) < n {
+		return nil, fmt.Errorf("demo: %s waits for an event: %w", u.Address, cmp.Or(in.Err(), io.ErrUnexpectedEOF))
+	}
+	return events, nil
 }
 
 // call makes a request and decodes the answer.
