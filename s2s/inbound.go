@@ -10,6 +10,8 @@ import (
 	"isthmus.im/jid"
 )
 
+var errTooManyStreams = errors.New("s2s: Limits.Streams inbound streams are open")
+
 // Serve accepts streams that begin with STARTTLS on l until l fails or the
 // server closes, and then returns ErrClosed or what Accept returned. It closes
 // l. Several listeners may be served at once.
@@ -117,8 +119,12 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		}
 	}
 	if !c.open() {
-		c.end(&stream.Error{Condition: stream.SystemShutdown})
-		return ErrClosed
+		if s.draining() {
+			c.end(&stream.Error{Condition: stream.SystemShutdown})
+			return ErrClosed
+		}
+		c.end(&stream.Error{Condition: stream.ResourceConstraint, Text: "too many streams"})
+		return errTooManyStreams
 	}
 	return nil
 }
