@@ -30,6 +30,14 @@ type Network struct {
 	cut       map[[2]string]bool
 	delay     map[[2]string]time.Duration
 	conns     map[[2]string][]*memnet.Conn
+	servers   []*server
+	peers     []*Peer
+}
+
+// server is a running server.
+type server struct {
+	*s2s.Server
+	ended chan struct{} // closed when it accepts no more
 }
 
 // listener is a memnet listener with the domain it was made for.
@@ -38,9 +46,11 @@ type listener struct {
 	domain string
 }
 
-// NewNetwork returns an empty network. It closes with the test.
+// NewNetwork returns an empty network. It closes with the test: first the
+// servers under test, so that what peers have received comes back to no
+// handler, then the peers.
 func NewNetwork(t TB) *Network {
-	return &Network{
+	n := &Network{
 		t: t, ca: testca.New(),
 		listeners: make(map[netip.AddrPort]*listener),
 		zones:     make(map[string]*zone),
@@ -48,6 +58,28 @@ func NewNetwork(t TB) *Network {
 		delay:     make(map[[2]string]time.Duration),
 		conns:     make(map[[2]string][]*memnet.Conn),
 	}
+	t.Cleanup(n.close)
+	return n
+}
+
+func (n *Network) close() {
+	n.mu.Lock()
+	servers, peers := n.servers, n.peers
+	n.mu.Unlock()
+	for _, p := range peers {
+		p.finish()
+	}
+	for _, s := range servers {
+		s.close()
+	}
+	for _, p := range peers {
+		p.srv.close()
+	}
+}
+
+func (s *server) close() {
+	s.Close()
+	<-s.ended
 }
 
 // Server starts a server for the domains of cfg and closes it with the test.
@@ -56,6 +88,15 @@ func NewNetwork(t TB) *Network {
 // and the test's log. DNS gets an SRV record per domain. The server listens on
 // the network only; Addr and DirectTLS do not matter.
 func (n *Network) Server(cfg s2s.Config) *s2s.Server {
+	n.t.Helper()
+	s := n.start(cfg)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.servers = append(n.servers, s)
+	return s.Server
+}
+
+func (n *Network) start(cfg s2s.Config) *server {
 	n.t.Helper()
 	names := append(append([]string{}, cfg.Domains...), cfg.Services...)
 	if len(names) == 0 {
@@ -81,16 +122,12 @@ func (n *Network) Server(cfg s2s.Config) *s2s.Server {
 		n.t.Fatalf("s2stest: %v", err)
 	}
 	l := n.Listen(names...)
-	done := make(chan struct{})
+	s := &server{srv, make(chan struct{})}
 	go func() {
-		defer close(done)
+		defer close(s.ended)
 		srv.Serve(l)
 	}()
-	n.t.Cleanup(func() {
-		srv.Close()
-		<-done
-	})
-	return srv
+	return s
 }
 
 // Certificate issues a certificate with the names as dNSNames.
@@ -234,9 +271,9 @@ func (n *Network) Reset(a, b string) {
 	}
 }
 
-// Swallow makes everything that is written from now on to the present
-// connections between two servers vanish, as a broken path does that nobody has
-// noticed yet. [Network.Reset] ends those connections.
+// Swallow makes everything vanish that the connecting sides write from now on
+// to the present connections between two servers, as on a broken path that
+// nobody has noticed yet. [Network.Reset] ends those connections.
 func (n *Network) Swallow(a, b string) {
 	n.t.Helper()
 	path := n.path(a, b)

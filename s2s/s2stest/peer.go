@@ -21,7 +21,7 @@ type Peer struct {
 	t      TB
 	n      *Network
 	domain jid.JID
-	srv    *s2s.Server
+	srv    *server
 	got    chan struct{} // buffered; something was put into inbox
 
 	mu       sync.Mutex
@@ -44,9 +44,11 @@ func (n *Network) PeerConfig(cfg s2s.Config) *Peer {
 	n.t.Helper()
 	p := &Peer{t: n.t, n: n, got: make(chan struct{}, 1), captured: make(map[string]string)}
 	cfg.Handler = stanza.HandlerFunc(p.receive)
-	p.srv = n.Server(cfg)
-	n.t.Cleanup(p.finish) // before the server is closed
+	p.srv = n.start(cfg)
 	p.domain = jid.MustParse(append(append([]string{}, cfg.Services...), cfg.Domains...)[0])
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.peers = append(n.peers, p)
 	return p
 }
 
@@ -61,7 +63,7 @@ func Pair(t TB, cfg s2s.Config, peerDomain string) (*s2s.Server, *Peer) {
 func (p *Peer) Network() *Network { return p.n }
 
 // Server returns the server that the peer is made of.
-func (p *Peer) Server() *s2s.Server { return p.srv }
+func (p *Peer) Server() *s2s.Server { return p.srv.Server }
 
 // JID returns an address at the peer's domain.
 func (p *Peer) JID(local string) jid.JID {

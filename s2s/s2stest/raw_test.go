@@ -1,0 +1,85 @@
+package s2stest_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"isthmus.im/s2s"
+	"isthmus.im/s2s/s2stest"
+	"isthmus.im/stanza"
+)
+
+// raw returns a raw stream to a server, what that server's handler gets, and
+// what ends its streams.
+func raw(t *testing.T) (r *s2stest.RawStream, got chan *stanza.Stanza, closed chan error) {
+	trace, closed := ends()
+	got = make(chan *stanza.Stanza, 4)
+	handler := stanza.HandlerFunc(func(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+		got <- s
+		return nil, nil
+	})
+	_, romeo := s2stest.Pair(t, s2s.Config{Domains: []string{here}, Handler: handler, Trace: trace}, there)
+	return romeo.Raw(here), got, closed
+}
+
+func TestRawStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, got, closed := raw(t)
+		r.Authenticate()
+		r.Put("<message from='romeo@montague.example' to='juliet@capulet.example'><bo")
+		synctest.Wait()
+		if len(got) > 0 {
+			t.Errorf("half a stanza was handled: %s", <-got)
+		}
+		r.Put("dy>x</body></message></stream:stream>")
+		if s := <-got; s.Body() != "x" {
+			t.Errorf("got %s", s)
+		}
+		if rest := r.Rest(); rest != "</stream:stream>" {
+			t.Errorf("the end is %q", rest)
+		}
+		if err := <-closed; err != nil {
+			t.Errorf("the server says %v", err)
+		}
+	})
+}
+
+func TestRawStreamByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := raw(t)
+		r.Open("<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' to='capulet.example' version='1.0'>")
+		head := r.Expect("<stream:features>")
+		if !strings.HasPrefix(head, "<?xml ") || !strings.HasSuffix(head, "<stream:features>") || strings.Contains(head, "starttls") {
+			t.Errorf("up to the features: %s", head)
+		}
+		if offer := r.Expect("</stream:features>"); !strings.Contains(offer, "<starttls ") {
+			t.Errorf("the features: %s", offer)
+		}
+		r.StartTLS()
+		state := r.Conn.(*tls.Conn).ConnectionState()
+		if err := state.PeerCertificates[0].VerifyHostname(here); err != nil {
+			t.Errorf("the server's certificate: %v", err)
+		}
+		r.SASL()
+	})
+}
+
+func TestRawStreamCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, closed := raw(t)
+		r.Authenticate()
+		r.Cut()
+		if err := <-closed; !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the server says %v", err)
+		}
+		if _, err := io.WriteString(r, "x"); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("write: %v", err)
+		}
+	})
+}
