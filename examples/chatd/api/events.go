@@ -160,8 +160,35 @@ func (a *API) leave(user jid.JID) {
 	}
 }
 
-// appendJSON appends e on one line. Strings and numbers always have a JSON form.
+// messageEvent and errorEvent are what clients see of an event.
+type messageEvent struct {
+	ID       int64     `json:"id"`
+	Type     string    `json:"type"`
+	From     string    `json:"from"`
+	To       string    `json:"to"`
+	Body     string    `json:"body"`
+	StanzaID string    `json:"stanza_id"`
+	At       time.Time `json:"at"`
+}
+
+type errorEvent struct {
+	ID        int64     `json:"id"`
+	Type      string    `json:"type"`
+	InReplyTo string    `json:"in_reply_to"`
+	Condition string    `json:"condition"`
+	Text      string    `json:"text"`
+	From      string    `json:"from"`
+	To        string    `json:"to"`
+	At        time.Time `json:"at"`
+}
+
+// appendJSON appends e on one line. Strings, numbers and this century's times
+// always have a JSON form.
 func appendJSON(b []byte, e *store.Event) []byte {
-	j, _ := json.Marshal(e)
+	var v any = messageEvent{e.ID, e.Type, e.From, e.To, e.Body, e.StanzaID, e.At}
+	if e.Type == store.TypeError {
+		v = errorEvent{e.ID, e.Type, e.InReplyTo, e.Condition, e.Text, e.From, e.To, e.At}
+	}
+	j, _ := json.Marshal(v)
 	return append(b, j...)
 }

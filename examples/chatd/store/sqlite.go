@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -41,8 +42,16 @@ type userRow struct {
 // maxCachedUsers bounds the cache of SQLite.users: about 2 MiB.
 const maxCachedUsers = 10_000
 
-// OpenSQLite opens the file at path, and makes it and its tables when they are missing.
+// OpenSQLite opens the file at path, and makes it and its tables when they are
+// missing. Nobody but its owner may read a file that it makes.
 func OpenSQLite(path string) (*SQLite, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would ask for 0644
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
 	dsn := url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: url.Values{
 		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(ON)"},
 		"_txlock": {"immediate"},

@@ -32,20 +32,21 @@ const (
 	TypeError   = "error"   // the message InReplyTo was not delivered, because of Condition
 )
 
-// Event is one thing a user must hear of. Its JSON form is what clients get.
+// Event is one thing a user must hear of. Body and StanzaID belong to a message;
+// InReplyTo, Condition and Text to an error.
 type Event struct {
 	// ID is given by Append: 1 for a user's first event, 2 for the next.
 	ID   int64  `json:"id"`
 	Type string `json:"type"`
-	From string `json:"from,omitempty"`
-	To   string `json:"to,omitempty"`
+	From string `json:"from"`
+	To   string `json:"to"`
 
-	Body     string `json:"body,omitempty"`
-	StanzaID string `json:"stanza_id,omitempty"`
+	Body     string `json:"body"`
+	StanzaID string `json:"stanza_id"`
 
-	InReplyTo string `json:"in_reply_to,omitempty"`
-	Condition string `json:"condition,omitempty"`
-	Text      string `json:"text,omitempty"`
+	InReplyTo string `json:"in_reply_to"`
+	Condition string `json:"condition"`
+	Text      string `json:"text"`
 
 	At time.Time `json:"at"`
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -247,6 +248,9 @@ func TestSQLiteSurvivesReopening(t *testing.T) {
 	juliet, token := addUser(t, s, "juliet@capulet.example")
 	if _, err := s.Append(t.Context(), juliet, message("kept")); err != nil {
 		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v", info, err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
