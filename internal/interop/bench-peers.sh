@@ -10,6 +10,8 @@
 #              too small to be told by the kernel's clock otherwise
 #   STREAMS=1000
 #              idle streams
+#   SERVERS="prosody ejabberd chatd"
+#              what to measure; results of the others stay from an earlier run
 #
 # Results are left in $INTEROP_DIR/bench.
 set -euo pipefail
@@ -18,9 +20,10 @@ export BENCH=1 PEER_LOG=error DIALBACK=0
 . kit/lib.sh
 
 boots=${BOOTS:-1} runs=${RUNS:-3} streams=${STREAMS:-1000}
-count=${COUNT:-20000} chatd_count=${CHATD_COUNT:-200000}
+servers=${SERVERS:-"prosody ejabberd chatd"} count=${COUNT:-20000} chatd_count=${CHATD_COUNT:-200000}
 
 kit/install.sh
+! alive knot || die "the kit already runs from $INTEROP_DIR; run kit/down.sh first"
 
 chatd_pid=
 stop_chatd() {
@@ -40,7 +43,7 @@ trap 'exit 143' TERM HUP
 
 results=$INTEROP_DIR/bench
 mkdir -p "$results"
-rm -f "$results"/*.json
+for server in $servers; do rm -f "$results/$server"-*.json; done
 go build -o "$results/generator" ./bench
 go build -o "$results/chatd" isthmus.im/examples/chatd
 
@@ -67,26 +70,29 @@ start_chatd() {
     until listening "$WIRE_IP" "$WIRE_PORT"; do
         kill -0 "$chatd_pid" 2>/dev/null || die "chatd did not start, see $LOGS/chatd.log"
     done
-    jq -n --arg begin "$begin" --arg end "$(date +%s%N)" \
-        '{start_ms: ((($end | tonumber) - ($begin | tonumber)) / 1e6)}' >"$results/chatd-$1-start.json"
+    echo "{\"start_ms\": $((($(date +%s%N) - begin) / 1000000))}" >"$results/chatd-$1-start.json"
     wait_for 10 "chatd's HTTP interface" listening "$WIRE_IP" 8080
     curl -sS --fail-with-body --noproxy '*' -H "Authorization: Bearer $token" \
         -H 'Content-Type: application/json' -d '{"name":"alice"}' "http://$WIRE_IP:8080/v1/users" >/dev/null
 }
 
 for ((boot = 1; boot <= boots; boot++)); do
-    for peer in prosody ejabberd; do
-        say "$peer, boot $boot of $boots"
-        PEERS=$peer kit/up.sh 2>/dev/null
-        measure "$peer" "$boot" "$count" -peer "$peer"
+    for server in $servers; do
+        say "$server, boot $boot of $boots"
+        case $server in
+            chatd)
+                PEERS=none kit/up.sh 2>/dev/null
+                start_chatd "$boot"
+                measure chatd "$boot" "$chatd_count" -domain wire.test -pid "$chatd_pid" -user alice
+                stop_chatd
+                ;;
+            *)
+                PEERS=$server kit/up.sh 2>/dev/null
+                measure "$server" "$boot" "$count" -peer "$server"
+                ;;
+        esac
         kit/down.sh 2>/dev/null
     done
-    say "chatd, boot $boot of $boots"
-    PEERS=none kit/up.sh 2>/dev/null
-    start_chatd "$boot"
-    measure chatd "$boot" "$chatd_count" -domain wire.test -pid "$chatd_pid" -user alice
-    stop_chatd
-    kit/down.sh 2>/dev/null
 done
 
 echo

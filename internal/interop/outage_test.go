@@ -11,6 +11,8 @@ import (
 const secondTry = 20 * time.Second
 
 // What is sent while a peer is down arrives when it is back, in order and once.
+// Only what had been written to the stream that broke may be seen again, since
+// nobody can know whether the peer had read it.
 func TestPeerRestart(t *testing.T) {
 	kit := Open(t)
 	service := kit.StartChatd(t, Chatd{})
@@ -18,7 +20,7 @@ func TestPeerRestart(t *testing.T) {
 	kit.EachPeer(t, func(t *testing.T, p *Peer) {
 		user := p.Users[1]
 		before := kit.Login(t, p, user)
-		alice.Send(t, before.Address, "before")
+		written := alice.Send(t, before.Address, "before")
 		before.WaitMessage(t, alice.Address, "before")
 		before.Send(t, alice.Address, "before")
 		alice.WaitMessage(t, before.Address, "before")
@@ -34,6 +36,9 @@ func TestPeerRestart(t *testing.T) {
 		after := kit.Login(t, p, user)
 		for i := range n {
 			got := after.Wait(t, "message", Command{"from": alice.Address})
+			if i == 0 && got.ID == written {
+				got = after.Wait(t, "message", Command{"from": alice.Address})
+			}
 			if want := fmt.Sprintf("during %d", i); got.Body != want {
 				t.Fatalf("message %d is %q, want %q", i, got.Body, want)
 			}

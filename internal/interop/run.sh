@@ -9,8 +9,10 @@
 # default); KEEP=1 leaves the peers running.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+. kit/lib.sh
 
 kit/install.sh
+! alive knot || die "the kit already runs from $INTEROP_DIR; run kit/down.sh first"
 
 finish() {
     trap - EXIT INT TERM HUP

@@ -28,6 +28,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -63,6 +64,9 @@ type bench struct {
 	runs     int
 	streams  int
 	serial   atomic.Int64
+
+	// findServer returns the server's address, having asked DNS once.
+	findServer func() string
 	results  map[string]any
 }
 
@@ -120,6 +124,11 @@ func main() {
 	check(err)
 	b.env.source = net.ParseIP(host)
 	b.env.quickAck = *quickAck
+	b.findServer = sync.OnceValue(func() string {
+		addrs, err := b.lookup(context.Background(), "xmpp-server", b.domain)
+		check(err)
+		return addrs[0]
+	})
 
 	what := flag.Args()
 	if len(what) == 0 {
@@ -189,7 +198,8 @@ func millis(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 
 // dialBench opens a stream from the given domain to the server.
 func (b *bench) dialBench(from string, bidi bool) (*stream, bool) {
-	s, _, ok, err := b.dial(context.Background(), dialOptions{from: from, to: b.domain, cert: &b.cert, bidi: bidi})
+	addr := b.findServer()
+	s, _, ok, err := b.dial(context.Background(), dialOptions{from: from, to: b.domain, addr: addr, cert: &b.cert, bidi: bidi})
 	if err != nil {
 		log.Fatalf("%s -> %s: %v", from, b.domain, err)
 	}
