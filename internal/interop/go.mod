@@ -5,13 +5,15 @@ go 1.25.0
 require isthmus.im v0.0.0
 
 require (
+	github.com/miekg/dns v1.1.73 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+)
+
+require (
 	github.com/xdg-go/stringprep v1.0.4
 	golang.org/x/crypto v0.54.0 // indirect
-	golang.org/x/mod v0.37.0 // indirect
 	golang.org/x/net v0.57.0 // indirect
-	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/text v0.40.0
-	golang.org/x/tools v0.47.0 // indirect
 	mellium.im/reader v0.1.0 // indirect
 	mellium.im/sasl v0.3.2 // indirect
 	mellium.im/xmlstream v0.15.4 // indirect

@@ -67,7 +67,7 @@ type bench struct {
 
 	// findServer returns the server's address, having asked DNS once.
 	findServer func() string
-	results  map[string]any
+	results    map[string]any
 }
 
 func main() {
