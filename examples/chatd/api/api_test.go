@@ -142,6 +142,7 @@ func TestStatuses(t *testing.T) {
 		{"wrong method", "GET", messages, juliet, "", 405},
 
 		{"events", "GET", events, juliet, "", 200},
+		{"events, head of a stream", "HEAD", "/v1/users/juliet/events", juliet, "", 200},
 		{"events without token", "GET", events, "", "", 401},
 		{"events, another's token", "GET", events, nurse, "", 403},
 		{"events, administrator's token", "GET", events, adminToken, "", 403},

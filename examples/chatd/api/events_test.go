@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -205,6 +207,53 @@ func TestHeartbeat(t *testing.T) {
 		<-done
 		if got := w.Body.String(); got != "retry: 2000\n\n"+strings.Repeat(":\n\n", 3) {
 			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// connListener hands out one connection.
+type connListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l *connListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *connListener) Close() error   { close(l.closed); return nil }
+func (l *connListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A client that does not read is cut off. Time is virtual.
+func TestStalledClientIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		token := s.user(t, "juliet")
+		client, server := net.Pipe()
+		l := &connListener{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
+		l.conns <- server
+		srv := &http.Server{Handler: s}
+		go srv.Serve(l)
+		defer srv.Close()
+		start := time.Now()
+		fmt.Fprintf(client, "GET /v1/users/juliet/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", token)
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		var one [1]byte
+		if _, err := client.Read(one[:]); err != nil {
+			t.Fatalf("cut off after %v: %v", time.Since(start), err)
+		}
+		time.Sleep(20 * time.Second) // it stops reading again
+		if _, err := io.ReadAll(client); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("held until %v", took)
 		}
 	})
 }
