@@ -32,7 +32,14 @@ type conn struct {
 	lang          string // of what the peer sends without saying so itself
 	since         time.Time
 
-	link *link // an outgoing stream's route
+	link     *link  // an outgoing stream's route
+	acks     acks   // of an outgoing stream; under link.mu
+	preamble []byte // to be written before the first stanza; under link.mu
+	maxBytes int    // largest stanza the peer accepts; zero: not said
+	idleTime time.Duration
+
+	counting bool   // stream management is on; belongs to the reader
+	handled  uint32 // stanzas received since; belongs to the reader
 
 	wmu    sync.Mutex
 	footer bool // our closing tag was sent; under wmu
@@ -45,7 +52,7 @@ type conn struct {
 
 func (s *Server) newConn(sock net.Conn, out bool) *conn {
 	setSocketOptions(sock)
-	c := &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits())}
+	c := &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits()), idleTime: s.limits.Idle}
 	c.scan.Arena = &s.arena
 	return c
 }
@@ -177,7 +184,7 @@ func (c *conn) open() bool {
 	if !c.s.addConn(c) {
 		return false
 	}
-	c.idle = time.AfterFunc(c.s.limits.Idle, c.idled)
+	c.idle = time.AfterFunc(c.idleTime, c.idled)
 	if t := c.s.trace.StreamOpen; t != nil {
 		t(c.info())
 	}
@@ -185,15 +192,15 @@ func (c *conn) open() bool {
 	return true
 }
 
-// idled closes the stream if nothing happened for Limits.Idle.
+// idled closes the stream if nothing happened for its idle time.
 func (c *conn) idled() {
 	quiet := time.Since(time.Unix(0, c.active.Load()))
-	if left := c.s.limits.Idle - quiet; left > 0 {
+	if left := c.idleTime - quiet; left > 0 {
 		c.idle.Reset(left)
 		return
 	}
 	if c.link != nil && !c.link.detachIdle(c) {
-		c.idle.Reset(c.s.limits.Idle)
+		c.idle.Reset(c.idleTime)
 		return
 	}
 	c.end(nil)

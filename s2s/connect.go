@@ -2,9 +2,11 @@ package s2s
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -98,6 +100,13 @@ func (s *Server) dial(ctx context.Context, l *link, addr string, direct bool) (*
 	}))
 	if err == nil {
 		c.id, c.method, c.lang = ready.StreamID, ready.Method, ready.Lang
+		c.maxBytes = ready.Limits.MaxBytes
+		if idle := time.Duration(ready.Limits.IdleSeconds) * time.Second; idle > 0 {
+			c.idleTime = min(c.idleTime, idle*3/4) // be the first to close
+		}
+		if slices.Contains(ready.Features, xml.Name{Space: nsSM, Local: "sm"}) {
+			c.enableAcks()
+		}
 		if !c.open() {
 			err = ErrClosed
 		}

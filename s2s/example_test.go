@@ -57,7 +57,7 @@ func Example() {
 	inbox := make(chan *stanza.Stanza)
 	mux := stanza.NewMux()
 	mux.HandleMessage("", stanza.MessageFunc(func(ctx context.Context, m *stanza.Stanza) error {
-		inbox <- m // store it: it counts as delivered when this returns
+		inbox <- m // a service stores it; an error would go back to its sender
 		return nil
 	}))
 	fed, err := s2s.New(s2s.Config{

@@ -98,7 +98,7 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		}
 	}
 	ready, err := c.negotiate(ctx, stream.New(stream.Config{
-		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves,
+		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves, Features: s.streamFeatures(),
 	}))
 	if err != nil {
 		var id *stream.IdentityError
@@ -127,6 +127,12 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		return errTooManyStreams
 	}
 	return nil
+}
+
+// streamFeatures is what an authenticated peer is offered.
+func (s *Server) streamFeatures() []byte {
+	limits := stream.Limits{MaxBytes: s.limits.StanzaBytes, IdleSeconds: int(s.limits.Idle / time.Second)}
+	return append(limits.Element(), smFeature...)
 }
 
 // serves reports whether a domain is one of ours.

@@ -142,21 +142,47 @@ func TestRequestsAreBounded(t *testing.T) {
 	})
 }
 
+// What the peer announces as too large (XEP-0478) is bounced and never sent.
+func TestLimitsOfThePeerAreObeyed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		mux, got := inbox()
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux})
+		romeo := n.PeerConfig(s2s.Config{Services: []string{there}, Limits: s2s.Limits{StanzaBytes: 20_000}})
+		for _, body := range []string{"before", strings.Repeat("x", 20_000), "after"} {
+			fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, body))
+		}
+		bounced(t, got, stanza.PolicyViolation, stanza.Modify)
+		romeo.Expect(`<message><body>before</body></message>`)
+		romeo.Expect(`<message><body>after</body></message>`)
+		if n := len(fed.Streams()); n != 1 {
+			t.Errorf("%d streams", n)
+		}
+	})
+}
+
 // A stanza that breaks every stream is given up and costs nobody else.
 func TestPoisonIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := s2stest.NewNetwork(t)
 		mux, got := inbox()
 		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux})
-		romeo := n.PeerConfig(s2s.Config{Services: []string{there}, Limits: s2s.Limits{StanzaBytes: 20_000}})
-		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, strings.Repeat("x", 30_000)))
-		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "harmless"))
-		bounce := <-got
-		if e := bounce.Err(); e == nil || e.Condition != stanza.RemoteServerTimeout {
-			t.Errorf("got %s", bounce)
+		broken := 0
+		romeo := n.PeerConfig(s2s.Config{Services: []string{there}, Trace: &s2s.Trace{StanzaIn: func(_ s2s.StreamInfo, m *stanza.Stanza) {
+			if m.Body() == "poison" {
+				broken++
+				n.Reset(here, there)
+			}
+		}}})
+		romeo.Ignore()
+		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "poison"))
+		bounced(t, got, stanza.RemoteServerTimeout, stanza.Wait)
+		if broken != 4 {
+			t.Errorf("%d streams were broken, want 4", broken)
 		}
 		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "later"))
-		romeo.Expect(`<message><body>later</body></message>`)
+		for romeo.Next().Body() != "later" {
+		}
 	})
 }
 

@@ -149,6 +149,9 @@ func (l *link) run() {
 	for {
 		l.mu.Lock()
 		c, waiting := l.conn, l.q.waiting()
+		if c != nil && c.acks.want {
+			waiting++ // a request for acknowledgement
+		}
 		l.mu.Unlock()
 		switch {
 		case waiting == 0:
@@ -169,7 +172,14 @@ func (l *link) run() {
 				return
 			}
 		default:
-			l.flush(c)
+			if !l.flush(c) {
+				select {
+				case <-l.wake: // an acknowledgement, or the end of the stream
+				case <-l.s.ctx.Done():
+					l.abandon()
+					return
+				}
+			}
 		}
 	}
 }
@@ -296,25 +306,41 @@ func backOff(fails int) time.Duration {
 	return d - d/4 + rand.N(d/2)
 }
 
-// flush writes what waits, in batches, until nothing does.
-func (l *link) flush(c *conn) {
+// flush writes what waits, in batches, until nothing does. It reports false
+// when it has to wait for the peer's acknowledgement before it goes on.
+func (l *link) flush(c *conn) bool {
 	buf := l.s.buffers.Get().(*[]byte)
 	defer l.s.buffers.Put(buf)
 	each := l.s.traceOut(c)
 	for {
 		l.mu.Lock()
-		if l.conn != c || l.q.waiting() == 0 {
+		if l.conn != c || l.q.waiting() == 0 && !c.acks.want {
 			l.mu.Unlock()
-			return
+			return true
 		}
-		before := l.q.waiting()
-		b := l.q.write((*buf)[:0], batch, l.s.limits.Unconfirmed, time.Now(), each)
+		window := l.s.limits.Unacknowledged
+		if c.acks.state != acksOn && l.q.doubt >= l.s.limits.Unconfirmed {
+			window = l.q.n + 1
+		}
+		b := append((*buf)[:0], c.preamble...)
+		c.preamble = nil
+		before := l.q.n - l.q.doubt
+		b, tooLarge := l.q.write(b, batch, window, c.maxBytes, time.Now(), each)
+		c.sent.Add(uint64(before - l.q.waiting() - len(tooLarge)))
+		if c.acks.state == acksOff {
+			l.q.confirm(l.q.doubt - l.s.limits.Unconfirmed)
+		}
+		b = c.acks.request(b, l.q.doubt)
 		*buf = b
-		c.sent.Add(uint64(before - l.q.waiting()))
 		l.release()
 		l.writing = true
 		l.mu.Unlock()
-		err := c.write(b)
+		l.s.bounceAll(tooLarge, &stanza.Error{Condition: stanza.PolicyViolation, Type: stanza.Modify,
+			Text: "larger than " + l.route.Remote.String() + " accepts"})
+		var err error
+		if len(b) > 0 {
+			err = c.write(b)
+		}
 		l.mu.Lock()
 		l.writing = false
 		l.mu.Unlock()
@@ -322,7 +348,10 @@ func (l *link) flush(c *conn) {
 			l.s.log.Debug("write failed", append(c.attrs(), "err", err)...)
 			c.sock.Close() // the reader reports it
 			l.lost(c, brokenDoubt)
-			return
+			return true
+		}
+		if len(b) == 0 && len(tooLarge) == 0 {
+			return false
 		}
 	}
 }
@@ -334,7 +363,7 @@ func (l *link) detachIdle(c *conn) bool {
 	if l.conn != c {
 		return true
 	}
-	if l.q.waiting() > 0 {
+	if l.q.waiting() > 0 || c.acks.state == acksOn && l.q.doubt > 0 {
 		return false
 	}
 	l.q.drop()
@@ -354,6 +383,9 @@ func (l *link) lost(c *conn, doubt time.Duration) {
 		return
 	}
 	since := time.Now().Add(-doubt)
+	if c.acks.end() {
+		since = time.Time{} // what was not acknowledged is in doubt, however old
+	}
 	if l.s.sealed.Load() || doubt == 0 {
 		since = time.Now().Add(time.Hour) // it was us who ended it: nothing is in doubt
 	}

@@ -233,6 +233,78 @@ func TestWrittenStanzasAreSentAgain(t *testing.T) {
 	})
 }
 
+// A path that swallows everything is noticed by the missing acknowledgement
+// (XEP-0198), and nothing is lost or comes in another order.
+func TestHalfOpenStreamIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Limits: s2s.Limits{Ack: 10 * time.Second}})
+		romeo := n.Peer(there)
+		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "0"))
+		romeo.Expect(`<message><body>0</body></message>`)
+		synctest.Wait()
+		n.Swallow(here, there)
+		begin := time.Now()
+		for i := 1; i <= 3; i++ {
+			fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", fmt.Sprint(i)))
+		}
+		for i := 1; i <= 3; i++ {
+			romeo.Expect(fmt.Sprintf(`<message><body>%d</body><delay xmlns="urn:xmpp:delay" from="capulet.example" stamp="2000-01-01T00:00:00.000Z"/></message>`, i))
+		}
+		if took := time.Since(begin); took != 10*time.Second {
+			t.Errorf("it took %v to notice, want Limits.Ack", took)
+		}
+		romeo.Quiet(time.Hour)
+	})
+}
+
+// Acknowledged stanzas are never sent again, whatever happens to the stream.
+func TestAcknowledgedStanzasAreNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux()})
+		romeo := n.Peer(there)
+		sent := 0
+		for range 20 {
+			for range 30 {
+				fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", fmt.Sprint(sent)))
+				sent++
+			}
+			synctest.Wait() // all is acknowledged
+			n.Reset(here, there)
+		}
+		for i := range sent {
+			if m := romeo.Next(); m.Body() != fmt.Sprint(i) {
+				t.Fatalf("got %s, want %d", m.Body(), i)
+			}
+		}
+		romeo.Quiet(time.Hour)
+	})
+}
+
+// An acknowledging peer sets the pace: no more than Limits.Unacknowledged
+// stanzas are under way.
+func TestWindowOfUnacknowledgedStanzas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		n.Delay(here, there, time.Second)
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Limits: s2s.Limits{Unacknowledged: 10}})
+		romeo := n.Peer(there)
+		begin := time.Now()
+		for i := range 100 {
+			fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", fmt.Sprint(i)))
+		}
+		for i := range 100 {
+			if m := romeo.Next(); m.Body() != fmt.Sprint(i) {
+				t.Fatalf("got %s, want %d", m.Body(), i)
+			}
+		}
+		if took := time.Since(begin); took < 10*time.Second {
+			t.Errorf("100 stanzas took %v through a window of 10 and a path of 1s", took)
+		}
+	})
+}
+
 func TestEveryTargetAndAddressIsTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := s2stest.NewNetwork(t)

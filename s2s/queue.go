@@ -3,6 +3,7 @@ package s2s
 import (
 	"time"
 
+	"isthmus.im/internal/stream"
 	"isthmus.im/stanza"
 )
 
@@ -62,25 +63,65 @@ func (q *queue) pop() entry {
 	return e
 }
 
-// write appends waiting entries to b as XML until it holds size bytes or none
-// waits, and marks them as written. At most keep written entries are
-// remembered.
-func (q *queue) write(b []byte, size, keep int, now time.Time, each func(*stanza.Stanza)) []byte {
-	for q.doubt < q.n && len(b) < size {
+// write appends waiting entries to b as XML until it holds size bytes, none
+// waits or window entries are in doubt, and marks them as written. Those that
+// are larger than largest, if that is not zero, are taken out and returned
+// instead.
+func (q *queue) write(b []byte, size, window, largest int, now time.Time, each func(*stanza.Stanza)) (_ []byte, tooLarge []entry) {
+	for q.doubt < q.n && q.doubt < window && len(b) < size {
 		e := q.at(q.doubt)
-		b = e.st.AppendXML(b)
+		q.bytes -= e.size
+		if largest > 0 && e.size > largest {
+			tooLarge = append(tooLarge, *e)
+			q.remove(q.doubt)
+			continue
+		}
+		if e.tries > 0 {
+			b = appendDelayed(b, e)
+		} else {
+			b = e.st.AppendXML(b)
+		}
 		e.wrote = now
 		e.tries++
-		q.bytes -= e.size
 		q.doubt++
 		if each != nil {
 			each(e.st)
 		}
 	}
-	for q.doubt > keep {
+	return b, tooLarge
+}
+
+// remove takes the i-th entry out of the ring. What it weighs among the waiting
+// is the caller's to subtract.
+func (q *queue) remove(i int) {
+	for ; i > 0; i-- {
+		*q.at(i) = *q.at(i - 1)
+	}
+	*q.at(0) = entry{}
+	q.head = (q.head + 1) & (len(q.ring) - 1)
+	q.n--
+}
+
+// confirm forgets the n oldest written entries.
+func (q *queue) confirm(n int) {
+	for range min(n, q.doubt) {
 		q.pop()
 	}
-	return b
+}
+
+// appendDelayed writes a stanza that was written before, with a note of when it
+// was sent first (XEP-0203).
+func appendDelayed(b []byte, e *entry) []byte {
+	if e.st.Kind == stanza.IQ || e.st.Type == stanza.TypeError {
+		return e.st.AppendXML(b)
+	}
+	st := *e.st
+	st.Inner = append(st.Inner[:len(st.Inner):len(st.Inner)], "<delay xmlns='urn:xmpp:delay' from='"...)
+	st.Inner = stream.AppendEscaped(st.Inner, st.From.Domain())
+	st.Inner = append(st.Inner, "' stamp='"...)
+	st.Inner = e.at.UTC().AppendFormat(st.Inner, "2006-01-02T15:04:05.000Z")
+	st.Inner = append(st.Inner, "'/>"...)
+	return st.AppendXML(b)
 }
 
 // rewind makes the entries written since the given time wait again, before

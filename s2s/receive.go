@@ -15,6 +15,9 @@ func (c *conn) element(t *xmlscan.Token) error {
 	if string(t.Space) == stream.NS && string(t.Local) == "error" {
 		return stream.ParseError(stream.ElementOf(*t).Raw)
 	}
+	if string(t.Space) == nsSM {
+		return c.management(t)
+	}
 	kind := stanza.Kind(0)
 	if string(t.Space) == stream.NSServer {
 		kind = stanza.KindOf(string(t.Local))
@@ -22,7 +25,11 @@ func (c *conn) element(t *xmlscan.Token) error {
 	if kind == 0 {
 		return &stream.Error{Condition: stream.UnsupportedStanzaType, Text: "only message, presence and iq may be sent here"}
 	}
-	return c.stanza(kind, t)
+	if err := c.stanza(kind, t); err != nil {
+		return err
+	}
+	c.handled++
+	return nil
 }
 
 // stanza takes one stanza: it checks who speaks to whom (RFC 6120 sections

@@ -103,7 +103,7 @@ func (s *Server) flushed() bool {
 	all := true
 	for _, l := range s.links {
 		l.mu.Lock()
-		if l.q.waiting() > 0 || l.writing {
+		if l.q.waiting() > 0 || l.writing || l.conn != nil && l.conn.acks.state == acksOn && l.q.doubt > 0 {
 			all = false
 			if l.conn == nil && l.fails > 0 {
 				l.fails = 0

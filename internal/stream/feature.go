@@ -2,7 +2,9 @@ package stream
 
 import (
 	"encoding/xml"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,6 +14,7 @@ type featureList struct {
 	starttls   bool
 	mechanisms []string
 	dialback   bool
+	limits     Limits
 }
 
 // parseFeatures reads features in any order. Unknown ones are only listed.
@@ -28,6 +31,8 @@ func parseFeatures(raw []byte) (featureList, error) {
 			f.starttls = true
 		case xml.Name{Space: "urn:xmpp:features:dialback", Local: "dialback"}:
 			f.dialback = true
+		case xml.Name{Space: nsLimits, Local: "limits"}:
+			f.limits = parseLimits(c)
 		case xml.Name{Space: NSSASL, Local: "mechanisms"}:
 			for _, n := range c.Nodes {
 				if (n.XMLName == xml.Name{Space: NSSASL, Local: "mechanism"}) {
@@ -37,6 +42,36 @@ func parseFeatures(raw []byte) (featureList, error) {
 		}
 	}
 	return f, nil
+}
+
+// Limits is what a receiving entity announces of the stream (XEP-0478). A zero
+// field was not announced.
+type Limits struct {
+	MaxBytes    int // largest first-level element it accepts
+	IdleSeconds int // silence after which it may close the stream
+}
+
+// Element returns the feature that announces l.
+func (l Limits) Element() []byte {
+	return fmt.Appendf(nil, "<limits xmlns='%s'><max-bytes>%d</max-bytes><idle-seconds>%d</idle-seconds></limits>", nsLimits, l.MaxBytes, l.IdleSeconds)
+}
+
+// parseLimits reads a <limits/> element. Numbers that make no sense do not count.
+func parseLimits(n node) Limits {
+	var l Limits
+	for _, c := range n.Nodes {
+		v, err := strconv.ParseInt(strings.TrimSpace(c.Text), 10, 32)
+		if err != nil || v <= 0 || c.XMLName.Space != nsLimits {
+			continue
+		}
+		switch c.XMLName.Local {
+		case "max-bytes":
+			l.MaxBytes = int(v)
+		case "idle-seconds":
+			l.IdleSeconds = int(v)
+		}
+	}
+	return l
 }
 
 func (f *featureList) offers(mechanism string) bool { return slices.Contains(f.mechanisms, mechanism) }

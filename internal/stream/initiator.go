@@ -50,7 +50,7 @@ func (m *Machine) features(e Element) {
 		m.write("<starttls xmlns='" + NSTLS + "'/>")
 		m.phase = waitProceed
 	case m.authed:
-		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Features: f.names, Method: external, From: m.peer.From, Lang: m.peer.Lang})
+		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Features: f.names, Method: external, From: m.peer.From, Lang: m.peer.Lang, Limits: f.limits})
 		m.end()
 	case !f.offers(external):
 		m.tell(&Error{Condition: UnsupportedFeature, Text: "SASL EXTERNAL is not offered here, and this side authenticates by certificate only"})

@@ -1,0 +1,177 @@
+package s2s
+
+import (
+	"strconv"
+	"time"
+
+	"isthmus.im/internal/stream"
+	"isthmus.im/internal/xmlscan"
+)
+
+// nsSM is the namespace of stream management (XEP-0198).
+const nsSM = "urn:xmpp:sm:3"
+
+const (
+	smFeature  = "<sm xmlns='" + nsSM + "'/>"
+	smEnable   = "<enable xmlns='" + nsSM + "'/>"
+	smEnabled  = "<enabled xmlns='" + nsSM + "'/>"
+	smRequest  = "<r xmlns='" + nsSM + "'/>"
+	smUnasked  = "<failed xmlns='" + nsSM + "'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+	smNoResume = "<failed xmlns='" + nsSM + "'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+)
+
+type acksState uint8
+
+const (
+	acksOff   acksState = iota // the peer does not acknowledge
+	acksAsked                  // <enable/> was sent, the answer is not there yet
+	acksOn
+)
+
+// acks is what a writer knows of the peer's acknowledgements on one outgoing
+// stream. It belongs to the link's lock.
+type acks struct {
+	state acksState
+	h     uint32 // what the peer has acknowledged, counted from <enable/>
+	asked bool   // a request is unanswered
+	want  bool   // ask, even if no stanza waits
+	timer *time.Timer
+	limit time.Duration
+	late  func() // called when a request stays unanswered
+}
+
+// request appends a request for acknowledgement to b if written stanzas are
+// unacknowledged and none is under way.
+func (a *acks) request(b []byte, unacknowledged int) []byte {
+	a.want = false
+	if a.state != acksOn || a.asked || unacknowledged == 0 {
+		return b
+	}
+	a.asked = true
+	if a.timer == nil {
+		a.timer = time.AfterFunc(a.limit, a.late)
+	} else {
+		a.timer.Reset(a.limit)
+	}
+	return append(b, smRequest...)
+}
+
+// answered takes an acknowledgement and returns how many more stanzas it
+// covers.
+func (a *acks) answered(h uint32) int {
+	a.asked = false
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	n := h - a.h // modulo 2^32, XEP-0198 section 4
+	a.h = h
+	return int(n)
+}
+
+// end stops the timer when the stream is no longer written to, and reports
+// whether the peer was acknowledging.
+func (a *acks) end() bool {
+	on := a.state == acksOn
+	a.state, a.want = acksOff, false
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	return on
+}
+
+// enableAcks asks the peer to acknowledge what is written to the stream.
+func (c *conn) enableAcks() {
+	c.counting = true
+	c.preamble = append(c.preamble, smEnable...)
+	c.acks = acks{state: acksAsked, limit: c.s.limits.Ack, late: func() {
+		c.s.log.Warn("no acknowledgement", append(c.attrs(), "took", c.s.limits.Ack)...)
+		c.sock.Close()
+	}}
+}
+
+// management takes an element of stream management. An error ends the stream.
+func (c *conn) management(t *xmlscan.Token) error {
+	switch string(t.Local) {
+	case "r":
+		if c.counting {
+			b := strconv.AppendUint([]byte("<a xmlns='"+nsSM+"' h='"), uint64(c.handled), 10)
+			return c.write(append(b, "'/>"...))
+		}
+		return c.write([]byte(smUnasked))
+	case "enable":
+		if c.counting || c.out {
+			return c.write([]byte(smUnasked))
+		}
+		c.counting, c.handled = true, 0
+		return c.write([]byte(smEnabled))
+	case "resume":
+		return c.write([]byte(smNoResume))
+	}
+	if c.link == nil {
+		return nil // an inbound stream is not written to: nothing to acknowledge
+	}
+	switch string(t.Local) {
+	case "enabled":
+		c.link.acksEnabled(c, true)
+	case "failed":
+		c.link.acksEnabled(c, false)
+	case "a":
+		h, err := strconv.ParseUint(attr(t, "h"), 10, 32)
+		if err != nil || !c.link.acknowledged(c, uint32(h)) {
+			return &stream.Error{Condition: stream.UndefinedCondition, Text: "acknowledged what was not sent",
+				App: []byte("<handled-count-too-high xmlns='" + nsSM + "' h='" + strconv.FormatUint(h, 10) + "'/>")}
+		}
+	}
+	return nil
+}
+
+func attr(t *xmlscan.Token, name string) string {
+	for _, a := range t.Attrs {
+		if len(a.Space) == 0 && string(a.Local) == name {
+			return string(a.Value)
+		}
+	}
+	return ""
+}
+
+// acksEnabled takes the peer's answer to <enable/>.
+func (l *link) acksEnabled(c *conn, yes bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != c || c.acks.state != acksAsked {
+		return
+	}
+	c.acks.state = acksOff
+	if yes {
+		c.acks.state = acksOn
+		c.acks.want = true
+		l.wakeUp()
+	}
+}
+
+// acknowledged forgets what the peer has handled. It reports false if that is
+// more than was sent.
+func (l *link) acknowledged(c *conn, h uint32) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != c || c.acks.state != acksOn {
+		return true
+	}
+	n := c.acks.answered(h)
+	if n > l.q.doubt {
+		return false
+	}
+	l.q.confirm(n)
+	c.acks.want = l.q.doubt > 0
+	l.wakeUp()
+	return true
+}
+
+// wakeUp sees to it that the run goroutine looks at the link. l.mu is held.
+func (l *link) wakeUp() {
+	if l.start() {
+		go l.run()
+		return
+	}
+	l.poke()
+}
