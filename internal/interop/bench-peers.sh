@@ -25,6 +25,17 @@ servers=${SERVERS:-"prosody ejabberd chatd"} count=${COUNT:-20000} chatd_count=$
 kit/install.sh
 ! alive knot || die "the kit already runs from $INTEROP_DIR; run kit/down.sh first"
 
+# run COMMAND...: in the background, so that a signal is dealt with at once
+child=
+run() {
+    local status=0
+    "$@" &
+    child=$!
+    wait "$child" || status=$?
+    child=
+    return "$status"
+}
+
 chatd_pid=
 stop_chatd() {
     [ -n "$chatd_pid" ] || return 0
@@ -34,6 +45,7 @@ stop_chatd() {
 }
 finish() {
     trap - EXIT INT TERM HUP
+    [ -z "$child" ] || kill -TERM "$child" 2>/dev/null || true
     stop_chatd
     kit/down.sh 2>/dev/null
 }
@@ -52,9 +64,9 @@ measure() {
     local name=$1 boot=$2 n=$3
     shift 3
     # Memory first, while the process is fresh.
-    "$results/generator" -dir "$INTEROP_DIR" "$@" -runs 1 -streams "$streams" \
+    run "$results/generator" -dir "$INTEROP_DIR" "$@" -runs 1 -streams "$streams" \
         -json "$results/$name-$boot-idle.json" idle
-    "$results/generator" -dir "$INTEROP_DIR" "$@" -runs "$runs" -n "$n" \
+    run "$results/generator" -dir "$INTEROP_DIR" "$@" -runs "$runs" -n "$n" \
         -json "$results/$name-$boot.json" setup ping flood
 }
 
