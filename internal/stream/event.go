@@ -78,7 +78,8 @@ type Ready struct {
 	StreamID      string     // the id of the last response header
 	Features      []xml.Name // Initiator: what the peer's last features list, in their order
 	Method        string     // how the initiator authenticated: "EXTERNAL"
-	Limits        Limits     // Initiator: what the peer announced with its last features
+	Bidi          bool       // stanzas may travel both ways (XEP-0288)
+	Limits        Limits     // what the peer announced: with its last features, or with its <bidi/>
 	Lang          string     // xml:lang of the peer's last header: that of what it sends without its own
 	From          string     // Initiator: from of the peer's last header, as sent; not always Remote
 }

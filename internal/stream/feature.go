@@ -15,6 +15,7 @@ type featureList struct {
 	mechanisms []string
 	dialback   bool
 	limits     Limits
+	bidi       bool
 }
 
 // parseFeatures reads features in any order. Unknown ones are only listed.
@@ -31,6 +32,8 @@ func parseFeatures(raw []byte) (featureList, error) {
 			f.starttls = true
 		case xml.Name{Space: "urn:xmpp:features:dialback", Local: "dialback"}:
 			f.dialback = true
+		case xml.Name{Space: nsBidiOn, Local: "bidi"}, xml.Name{Space: nsBidi, Local: "bidi"}:
+			f.bidi = true // ejabberd before mid-2026 offers it under the name of the request
 		case xml.Name{Space: nsLimits, Local: "limits"}:
 			f.limits = parseLimits(c)
 		case xml.Name{Space: NSSASL, Local: "mechanisms"}:

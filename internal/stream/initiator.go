@@ -50,7 +50,7 @@ func (m *Machine) features(e Element) {
 		m.write("<starttls xmlns='" + NSTLS + "'/>")
 		m.phase = waitProceed
 	case m.authed:
-		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Features: f.names, Method: external, From: m.peer.From, Lang: m.peer.Lang, Limits: f.limits})
+		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Features: f.names, Method: external, From: m.peer.From, Lang: m.peer.Lang, Limits: f.limits, Bidi: m.bidi})
 		m.end()
 	case !f.offers(external):
 		m.tell(&Error{Condition: UnsupportedFeature, Text: "SASL EXTERNAL is not offered here, and this side authenticates by certificate only"})
@@ -60,6 +60,14 @@ func (m *Machine) features(e Element) {
 		if err != nil {
 			m.refuse(InternalServerError, "SASL EXTERNAL cannot be started")
 			return
+		}
+		if m.cfg.Bidi && f.bidi {
+			m.bidi = true
+			m.write("<bidi xmlns='" + nsBidi + "'>")
+			if m.cfg.Limits != (Limits{}) {
+				m.out = append(m.out, m.cfg.Limits.Element()...)
+			}
+			m.write("</bidi>")
 		}
 		m.write("<auth xmlns='" + NSSASL + "' mechanism='" + external + "'>" + base64.StdEncoding.EncodeToString(response) + "</auth>")
 		m.phase = waitResult

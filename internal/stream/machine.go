@@ -43,6 +43,12 @@ type Config struct {
 	// authentication: complete elements, copied as they are. Empty: none.
 	Features []byte
 
+	// Bidi says that stanzas may travel both ways on this stream (XEP-0288): an
+	// Initiator asks for it where it is offered, a Receiver offers it. Limits is
+	// what an Initiator announces with its request (XEP-0478); zero: nothing.
+	Bidi   bool
+	Limits Limits
+
 	// Lang is the xml:lang of this side's header. Empty: "en".
 	Lang string
 }
@@ -98,6 +104,9 @@ type Machine struct {
 	local, remote jid.JID // what this stream connects, as far as known
 	peer          Header  // the peer's last header
 	id            string  // the current stream's
+
+	bidi   bool   // both sides want stanzas both ways
+	limits Limits // Receiver: what the peer announced with its <bidi/>
 
 	verifying jid.JID // domain of the open Verify; zero when none is open
 	verified  jid.JID // domain that a Verified without error was for

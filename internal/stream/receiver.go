@@ -59,7 +59,7 @@ func (m *Machine) request(h Header) {
 		m.write("<stream:features>")
 		m.out = append(m.out, m.cfg.Features...)
 		m.write("</stream:features>")
-		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Method: external, Lang: m.peer.Lang})
+		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Method: external, Lang: m.peer.Lang, Limits: m.limits, Bidi: m.bidi})
 		m.end()
 	case m.remote.IsZero():
 		m.offer()
@@ -71,7 +71,11 @@ func (m *Machine) request(h Header) {
 // offer sends the response header and the offer of EXTERNAL.
 func (m *Machine) offer() {
 	m.respond()
-	m.write("<stream:features><mechanisms xmlns='" + NSSASL + "'><mechanism>" + external + "</mechanism></mechanisms></stream:features>")
+	m.write("<stream:features><mechanisms xmlns='" + NSSASL + "'><mechanism>" + external + "</mechanism></mechanisms>")
+	if m.cfg.Bidi {
+		m.write("<bidi xmlns='" + nsBidiOn + "'/>")
+	}
+	m.write("</stream:features>")
 	m.phase = waitAuth
 }
 

@@ -71,10 +71,26 @@ func (m *Machine) authenticate(e Element) {
 		m.write("<failure xmlns='" + NSTLS + "'/>")
 		m.close()
 		m.fail(&Error{Condition: PolicyViolation, Text: "STARTTLS asked for a second time"})
-	case xml.Name{Space: nsBidi, Local: "bidi"}:
-		// Announced by peers right before <auth/>; not offered, so it means nothing.
+	case xml.Name{Space: nsBidi, Local: "bidi"}, xml.Name{Space: nsBidiOn, Local: "bidi"}:
+		m.bothWays(e)
 	default:
 		m.unexpected(e)
+	}
+}
+
+// bothWays takes a <bidi/>, which peers send right before <auth/>, some without
+// having been offered it; then it means nothing.
+func (m *Machine) bothWays(e Element) {
+	if !m.cfg.Bidi {
+		return
+	}
+	m.bidi = true
+	if n, err := parseNode(e.Raw); err == nil {
+		for _, c := range n.Nodes {
+			if (c.XMLName == xml.Name{Space: nsLimits, Local: "limits"}) {
+				m.limits = parseLimits(c)
+			}
+		}
 	}
 }
 

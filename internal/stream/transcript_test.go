@@ -38,7 +38,7 @@ func TestTranscripts(t *testing.T) {
 
 func isInput(key string) bool {
 	switch key {
-	case "role", "local", "remote", "secure", "serves", "features", "start", "peer", "secured", "verified", "lost", "expired":
+	case "role", "local", "remote", "secure", "bidi", "serves", "features", "start", "peer", "secured", "verified", "lost", "expired":
 		return true
 	}
 	return false
@@ -65,6 +65,8 @@ func (p *player) step(l transcript.Line) []transcript.Line {
 		p.cfg.Remote = jid.MustParse(l.Value)
 	case "secure":
 		p.cfg.Secure = true
+	case "bidi":
+		p.cfg.Bidi, p.cfg.Limits = true, Limits{MaxBytes: 1000, IdleSeconds: 60}
 	case "features":
 		p.cfg.Features = []byte(l.Value)
 	case "serves":
@@ -144,6 +146,9 @@ func (p *player) do(actions []Action) {
 			l = transcript.Is("verify", a.Domain.String())
 		case Ready:
 			l = transcript.Is("ready", fmt.Sprintf("%v with %v, id %s, by %s", a.Local, a.Remote, a.StreamID, a.Method))
+			if a.Bidi {
+				l.Value += fmt.Sprintf("\nboth ways, limits %d bytes, %d s", a.Limits.MaxBytes, a.Limits.IdleSeconds)
+			}
 			for _, f := range a.Features {
 				l.Value += "\n" + f.Space + " " + f.Local
 			}

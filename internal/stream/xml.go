@@ -18,6 +18,7 @@ const (
 	NSSASL     = "urn:ietf:params:xml:ns:xmpp-sasl"
 	NSDialback = "jabber:server:dialback"
 	nsBidi     = "urn:xmpp:bidi"
+	nsBidiOn   = "urn:xmpp:features:bidi"
 	nsLimits   = "urn:xmpp:stream-limits:0"
 )
 
