@@ -56,8 +56,8 @@ trap 'exit 143' TERM HUP
 results=$INTEROP_DIR/bench
 mkdir -p "$results"
 for server in $servers; do rm -f "$results/$server"-*.json; done
-go build -o "$results/generator" ./bench
-go build -o "$results/chatd" isthmus.im/examples/chatd
+go build -buildvcs=false -o "$results/generator" ./bench
+go build -buildvcs=false -o "$results/chatd" isthmus.im/examples/chatd
 
 # measure NAME BOOT COUNT FLAG...
 measure() {

@@ -106,7 +106,7 @@ func (k *Kit) StartChatd(t testing.TB, c Chatd) *Service {
 func (k *Kit) buildChatd(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "chatd")
-	args := []string{"build", "-o", program}
+	args := []string{"build", "-buildvcs=false", "-o", program}
 	if os.Getenv("INTEROP_RACE") == "1" {
 		args = append(args, "-race")
 	}
