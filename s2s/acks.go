@@ -33,6 +33,7 @@ const (
 type acks struct {
 	state acksState
 	h     uint32 // what the peer has acknowledged, counted from <enable/>
+	skip  int    // stanzas written before that
 	asked bool   // a request is unanswered
 	want  bool   // ask, even if no stanza waits
 	timer *time.Timer
@@ -65,7 +66,9 @@ func (a *acks) answered(h uint32) int {
 	}
 	n := h - a.h // modulo 2^32, XEP-0198 section 4
 	a.h = h
-	return int(n)
+	skip := a.skip
+	a.skip = 0
+	return int(n) + skip
 }
 
 // end stops the timer when the stream is no longer written to, and reports
@@ -83,7 +86,11 @@ func (a *acks) end() bool {
 func (c *conn) enableAcks() {
 	c.counting = true
 	c.preamble = append(c.preamble, smEnable...)
-	c.acks = acks{state: acksAsked, limit: c.s.limits.Ack, late: func() {
+	c.acks = c.newAcks(acksAsked)
+}
+
+func (c *conn) newAcks(state acksState) acks {
+	return acks{state: state, limit: c.s.limits.Ack, late: func() {
 		c.s.log.Warn("no acknowledgement", append(c.attrs(), "took", c.s.limits.Ack)...)
 		c.sock.Close()
 	}}
@@ -103,12 +110,16 @@ func (c *conn) management(t *xmlscan.Token) error {
 			return c.write([]byte(smUnasked))
 		}
 		c.counting, c.handled = true, 0
-		return c.write([]byte(smEnabled))
+		if err := c.write([]byte(smEnabled)); err != nil || c.link == nil {
+			return err
+		}
+		c.link.acksOffered(c)
+		return nil
 	case "resume":
 		return c.write([]byte(smNoResume))
 	}
 	if c.link == nil {
-		return nil // an inbound stream is not written to: nothing to acknowledge
+		return nil // nothing is written to this stream: nothing to acknowledge
 	}
 	switch string(t.Local) {
 	case "enabled":
@@ -147,6 +158,19 @@ func (l *link) acksEnabled(c *conn, yes bool) {
 		c.acks.want = true
 		l.wakeUp()
 	}
+}
+
+// acksOffered starts to ask for acknowledgements on the peer's stream, which the
+// peer has enabled for both directions. The peer does not count what was written
+// before.
+func (l *link) acksOffered(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != c {
+		return
+	}
+	c.acks = c.newAcks(acksOn)
+	c.acks.skip = l.q.doubt
 }
 
 // acknowledged forgets what the peer has handled. It reports false if that is

@@ -63,6 +63,10 @@ type Config struct {
 	// ":5270". Empty: nowhere.
 	DirectTLS string
 
+	// Bidi lets stanzas travel both ways on one stream where the peer agrees
+	// (XEP-0288), instead of on a stream for each direction.
+	Bidi bool
+
 	// Software is what software version requests (XEP-0092) are told.
 	// The zero Software names Isthmus without a version.
 	Software Software

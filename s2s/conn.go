@@ -32,8 +32,9 @@ type conn struct {
 	lang          string // of what the peer sends without saying so itself
 	since         time.Time
 
-	link     *link  // an outgoing stream's route
-	acks     acks   // of an outgoing stream; under link.mu
+	bidi     bool   // stanzas may travel both ways
+	link     *link  // the route of a stream that is written to
+	acks     acks   // of such a stream; under link.mu
 	preamble []byte // to be written before the first stanza; under link.mu
 	maxBytes int    // largest stanza the peer accepts; zero: not said
 	idleTime time.Duration

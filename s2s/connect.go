@@ -97,10 +97,11 @@ func (s *Server) dial(ctx context.Context, l *link, addr string, direct bool) (*
 	}
 	ready, err := c.negotiate(ctx, stream.New(stream.Config{
 		Role: stream.Initiator, Local: r.Local, Remote: r.Remote, Secure: direct, NewID: newID,
+		Bidi: s.bidi, Limits: s.announced(),
 	}))
 	if err == nil {
 		c.id, c.method, c.lang = ready.StreamID, ready.Method, ready.Lang
-		c.maxBytes = ready.Limits.MaxBytes
+		c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
 		if idle := time.Duration(ready.Limits.IdleSeconds) * time.Second; idle > 0 {
 			c.idleTime = min(c.idleTime, idle*3/4) // be the first to close
 		}

@@ -82,6 +82,9 @@ func (s *Server) accept(sock net.Conn, direct bool) {
 		return
 	}
 	s.kick(c.remote)
+	if c.bidi {
+		s.adopt(c)
+	}
 	s.running.Add(1)
 	go c.read()
 }
@@ -98,7 +101,7 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		}
 	}
 	ready, err := c.negotiate(ctx, stream.New(stream.Config{
-		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves, Features: s.streamFeatures(),
+		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves, Features: append(s.announced().Element(), smFeature...), Bidi: s.bidi,
 	}))
 	if err != nil {
 		var id *stream.IdentityError
@@ -112,6 +115,7 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 	}
 	c.id, c.local, c.remote = ready.StreamID, ready.Local, ready.Remote
 	c.method, c.lang = ready.Method, ready.Lang
+	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
 	if s.policy != nil {
 		if err := s.policy(ctx, c.remote); err != nil {
 			c.end(&stream.Error{Condition: stream.PolicyViolation, Text: "federation with " + c.remote.String() + " is not allowed here"})
@@ -129,10 +133,29 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 	return nil
 }
 
-// streamFeatures is what an authenticated peer is offered.
-func (s *Server) streamFeatures() []byte {
-	limits := stream.Limits{MaxBytes: s.limits.StanzaBytes, IdleSeconds: int(s.limits.Idle / time.Second)}
-	return append(limits.Element(), smFeature...)
+// announced is what peers are told of this side's limits.
+func (s *Server) announced() stream.Limits {
+	return stream.Limits{MaxBytes: s.limits.StanzaBytes, IdleSeconds: int(s.limits.Idle / time.Second)}
+}
+
+// adopt makes an inbound stream that both sides write to the stream of its
+// route, unless that has one already.
+func (s *Server) adopt(c *conn) {
+	for {
+		l := s.link(Route{Local: c.local, Remote: c.remote})
+		l.mu.Lock()
+		if l.dead {
+			l.mu.Unlock()
+			continue
+		}
+		c.link = l
+		if l.conn == nil {
+			l.attach(c)
+			l.wakeUp()
+		}
+		l.mu.Unlock()
+		return
+	}
 }
 
 // serves reports whether a domain is one of ours.

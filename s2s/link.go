@@ -235,10 +235,16 @@ func (l *link) connect(timer *time.Timer) bool {
 	cancel()
 	if err == nil {
 		l.mu.Lock()
-		l.conn, l.fails, l.failed, l.refuse = c, 0, nil, time.Time{}
+		spare := l.conn != nil // the peer's stream, which may be written to, was first
+		if !spare {
+			l.attach(c)
+		}
 		l.mu.Unlock()
 		l.s.running.Add(1)
 		go c.read()
+		if spare {
+			c.end(nil)
+		}
 		return true
 	}
 	if l.s.ctx.Err() != nil {
@@ -265,6 +271,11 @@ func (l *link) connect(timer *time.Timer) bool {
 			return false
 		}
 	}
+}
+
+// attach makes a stream the one that is written to. l.mu is held.
+func (l *link) attach(c *conn) {
+	l.conn, l.fails, l.failed, l.refuse = c, 0, nil, time.Time{}
 }
 
 // fail notes a failed attempt, bounces what has to be bounced, and returns how

@@ -74,7 +74,7 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		c.refuse(st, &stanza.Error{Condition: stanza.BadRequest, Text: "unknown type of " + kind.String()}, "unknown type")
 		return nil
 	}
-	if c.out && st.Type != stanza.TypeError {
+	if c.out && !c.bidi && st.Type != stanza.TypeError {
 		// The stream is ours to write to; some servers still report errors on it.
 		c.drop("stanza against the direction of the stream")
 		return nil

@@ -34,6 +34,7 @@ type Server struct {
 	addr     string
 	direct   string
 	software Software
+	bidi     bool
 	limits   Limits
 	log      *slog.Logger
 	trace    Trace
@@ -95,6 +96,7 @@ func New(cfg Config) (*Server, error) {
 		addr:      cfg.Addr,
 		direct:    cfg.DirectTLS,
 		software:  cfg.Software,
+		bidi:      cfg.Bidi,
 		limits:    cfg.Limits,
 		log:       cfg.Logger,
 		local:     local,
