@@ -91,10 +91,10 @@ func TestNineJointStates(t *testing.T) {
 	}
 	states := map[[2]string]bool{}
 	seen := map[approvals]bool{{joint: [2]string{"None", "None"}}: true}
-	todo := []pair{{}}
-	for len(todo) > 0 {
-		p := todo[0]
-		todo = todo[1:]
+	queue := []pair{{}}
+	for len(queue) > 0 {
+		p := queue[0]
+		queue = queue[1:]
 		states[p.joint()] = true
 		if !p.mirrored() {
 			t.Errorf("not mirrored: %q", p.joint())
@@ -106,7 +106,7 @@ func TestNineJointStates(t *testing.T) {
 				next.settle(t)
 				if k := key(next); !seen[k] {
 					seen[k] = true
-					todo = append(todo, next)
+					queue = append(queue, next)
 				}
 			}
 		}
