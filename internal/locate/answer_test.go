@@ -8,9 +8,11 @@ import (
 
 // FuzzAnswer takes any bytes for the answer of a server.
 func FuzzAnswer(f *testing.F) {
-	query := new(dns.Msg)
-	query.SetQuestion("_xmpp-server._tcp.a.example.", dns.TypeSRV)
-	query.Id = 0x1234
+	const name = "_xmpp-server._tcp.a.example."
+	query, tlsa := new(dns.Msg), new(dns.Msg)
+	query.SetQuestion(name, dns.TypeSRV)
+	tlsa.SetQuestion(name, dns.TypeTLSA)
+	query.Id, tlsa.Id = 0x1234, 0x1234
 	other := query.Copy()
 	other.Id++
 	for _, m := range []*dns.Msg{
@@ -23,16 +25,23 @@ func FuzzAnswer(f *testing.F) {
 		reply(query, "_xmpp-server._tcp.a.example. 60 IN SRV 1 2 3 b.example."),
 		reply(query, "_xmpp-server._tcp.a.example. 60 IN CNAME b.example.", "b.example. 60 IN SRV 1 2 3 ."),
 		reply(query, "_xmpp-server._tcp.a.example. 60 IN CNAME _xmpp-server._tcp.a.example."),
+		reply(tlsa, name+" 60 IN TLSA 3 1 1 00ff", name+" 60 IN TLSA 0 0 0 30"),
 	} {
 		wire, err := m.Pack()
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(wire)
-		f.Add(wire[:len(wire)/2])
+		for _, both := range []bool{false, true} {
+			f.Add(wire, both)
+			f.Add(wire[:len(wire)/2], both)
+		}
 	}
-	q := question{name: "_xmpp-server._tcp.a.example.", qtype: dns.TypeSRV}
-	f.Fuzz(func(t *testing.T, wire []byte) {
+	f.Fuzz(func(t *testing.T, wire []byte, wantTLSA bool) {
+		query := query
+		if wantTLSA {
+			query = tlsa
+		}
+		q := question{name: name, qtype: query.Question[0].Qtype}
 		m, err := parseAnswer(wire, query)
 		if err != nil {
 			return
@@ -45,10 +54,10 @@ func FuzzAnswer(f *testing.F) {
 		}
 		a, hops := &answer{ttl: maxTTL}, 0
 		next, more, err := a.take(m, q, &hops)
-		if hops > maxAliases+1 || len(a.srv) > maxRecords || a.ttl < 0 || a.ttl > maxTTL {
-			t.Fatalf("%d aliases, %d records, ttl %v", hops, len(a.srv), a.ttl)
+		if hops > maxAliases+1 || a.size() > maxRecords || a.ttl < 0 || a.ttl > maxTTL {
+			t.Fatalf("%d aliases, %d records, ttl %v", hops, a.size(), a.ttl)
 		}
-		if more && (next == q.name || err != nil || !a.empty()) {
+		if more && (next == q.name || err != nil || a.size() > 0) {
 			t.Fatalf("asks on for %q, %v", next, err)
 		}
 	})

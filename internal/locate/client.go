@@ -27,6 +27,14 @@ type Client struct {
 	Attempts int
 	// CacheSize is how many answers are remembered. Zero: 4096; negative: none.
 	CacheSize int
+	// Stale is for how long after its end an answer still serves while no
+	// server has a newer one (RFC 8767). Zero: 1 hour; negative: not at all.
+	Stale time.Duration
+	// TrustAD believes the servers when they say that DNSSEC vouches for an
+	// answer. Set it only if all of them validate and the path to them is
+	// safe from others, as on the same machine. Questions then ask for
+	// validation (the AD and DO bits).
+	TrustAD bool
 	// Dial connects to a server, with the network "udp" or "tcp". Writes and
 	// reads of a "udp" connection must keep the borders of messages.
 	// Nil: [net.Dialer].
@@ -59,27 +67,49 @@ type answer struct {
 	cname string // the owner of the records
 	srv   []net.SRV
 	addrs []netip.Addr
+	tlsa  []TLSA
 	ttl   time.Duration
+
+	authentic bool // DNSSEC vouches for all of it, or for there being nothing
 }
 
-func (a *answer) empty() bool { return len(a.srv) == 0 && len(a.addrs) == 0 }
+// size is the number of records.
+func (a *answer) size() int { return len(a.srv) + len(a.addrs) + len(a.tlsa) }
 
 // LookupSRV returns the SRV records of _service._proto.name in an order of
 // RFC 2782, drawn anew each time, and the name that owns them. With empty
 // service and proto the name is looked up as it is. Targets end in a dot.
 func (c *Client) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	a, records, err := c.lookupSRV(ctx, service, proto, name)
+	if err != nil {
+		return "", nil, err
+	}
+	return a.cname, records, nil
+}
+
+// LookupSRVAuthentic is LookupSRV for those who need to know whether DNSSEC
+// vouches for the answer: authentic is only ever true if TrustAD is set. With
+// an error that is IsNotFound, authentic is about there being no records; with
+// any other it is false.
+func (c *Client) LookupSRVAuthentic(ctx context.Context, service, proto, name string) (records []*net.SRV, authentic bool, err error) {
+	a, records, err := c.lookupSRV(ctx, service, proto, name)
+	return records, a.authentic, err
+}
+
+// lookupSRV never returns a nil answer.
+func (c *Client) lookupSRV(ctx context.Context, service, proto, name string) (*answer, []*net.SRV, error) {
 	if service != "" || proto != "" {
 		name = "_" + service + "._" + proto + "." + name
 	}
 	a, err := c.lookup(ctx, name, dns.TypeSRV)
 	if err != nil {
-		return "", nil, err
+		return a, nil, err
 	}
 	records := make([]*net.SRV, 0, len(a.srv))
 	for _, s := range arrange(a.srv, nil, func(s net.SRV) (uint16, uint16) { return s.Priority, s.Weight }) {
 		records = append(records, &s)
 	}
-	return a.cname, records, nil
+	return a, records, nil
 }
 
 // LookupNetIP returns the addresses of host, IPv6 before IPv4. The network is
@@ -126,18 +156,19 @@ func (c *Client) LookupNetIP(ctx context.Context, network, host string) ([]netip
 }
 
 // lookup answers one question from the cache or from the servers. The answer
-// is not empty if there is no error, and a failure is a *net.DNSError.
+// is never nil, it has records if there is no error, and a failure is a
+// *net.DNSError.
 func (c *Client) lookup(ctx context.Context, name string, qtype uint16) (*answer, error) {
 	q, ok := newQuestion(name, qtype)
 	if !ok {
-		return nil, noSuchHost(name)
+		return new(answer), noSuchHost(name)
 	}
 	a, err := c.shared(ctx, q)
 	if err != nil {
-		return nil, c.describe(err, name)
+		return new(answer), c.describe(err, name)
 	}
-	if a.empty() {
-		return nil, noSuchHost(name)
+	if a.size() == 0 {
+		return a, noSuchHost(name)
 	}
 	return a, nil
 }

@@ -20,7 +20,9 @@ var errForged = errors.New("answer to another question")
 
 // ask sends a question to one server: over UDP, and over TCP if the answer
 // did not fit. A server that stumbles over EDNS(0) is asked without
-// (RFC 6891 section 7).
+// (RFC 6891 section 7). With TrustAD the question has both the AD bit, which
+// asks whether the answer is authentic (RFC 6840 section 5.7), and the DO bit,
+// without which some resolvers do not tell.
 func (c *Client) ask(ctx context.Context, server string, q question) (*dns.Msg, error) {
 	m, err := c.exchange(ctx, server, q, true)
 	if err == nil && m.IsEdns0() == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented) {
@@ -31,11 +33,11 @@ func (c *Client) ask(ctx context.Context, server string, q question) (*dns.Msg, 
 
 func (c *Client) exchange(ctx context.Context, server string, q question, edns bool) (*dns.Msg, error) {
 	query := &dns.Msg{
-		MsgHdr:   dns.MsgHdr{Id: dns.Id(), RecursionDesired: true},
+		MsgHdr:   dns.MsgHdr{Id: dns.Id(), RecursionDesired: true, AuthenticatedData: c.TrustAD},
 		Question: []dns.Question{{Name: q.name, Qtype: q.qtype, Qclass: dns.ClassINET}},
 	}
 	if edns {
-		query.SetEdns0(udpSize, false)
+		query.SetEdns0(udpSize, c.TrustAD)
 	}
 	wire, err := query.Pack()
 	if err != nil {

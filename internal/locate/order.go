@@ -13,6 +13,9 @@ type Record struct {
 	Priority uint16
 	Weight   uint16
 	Direct   bool // TLS from the first byte (XEP-0368), not STARTTLS
+
+	// Authentic says that DNSSEC vouches for the record.
+	Authentic bool
 }
 
 // Target is a server to connect to. Its addresses are looked up when its turn
@@ -21,6 +24,13 @@ type Target struct {
 	Host   string // a name without the final dot, or an IP address without brackets
 	Port   uint16
 	Direct bool // TLS from the first byte (XEP-0368), not STARTTLS
+
+	// Priority is that of the SRV record: targets that have it in common
+	// share the load. Zero without a record.
+	Priority uint16
+	// Authentic says that DNSSEC vouches for the SRV record that names the
+	// host, so that RFC 7673 applies. False without a record.
+	Authentic bool
 }
 
 // Order arranges records as RFC 2782 asks: by priority, lowest first, and
@@ -32,7 +42,9 @@ type Target struct {
 func Order(records []Record, rnd func(n int) int) []Target {
 	targets := make([]Target, 0, len(records))
 	for _, r := range arrange(records, rnd, func(r Record) (uint16, uint16) { return r.Priority, r.Weight }) {
-		targets = append(targets, Target{Host: r.Host, Port: r.Port, Direct: r.Direct})
+		targets = append(targets, Target{
+			Host: r.Host, Port: r.Port, Direct: r.Direct, Priority: r.Priority, Authentic: r.Authentic,
+		})
 	}
 	return targets
 }

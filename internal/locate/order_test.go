@@ -28,7 +28,7 @@ func TestOrderByPriority(t *testing.T) {
 		if hosts(got) != "a b c d" {
 			t.Fatalf("order %s", hosts(got))
 		}
-		if got[0] != (Target{Host: "a", Port: 5269}) || got[1] != (Target{Host: "b", Port: 5270, Direct: true}) {
+		if got[0] != (Target{Host: "a", Port: 5269}) || got[1] != (Target{Host: "b", Port: 5270, Direct: true, Priority: 10}) {
 			t.Fatalf("targets %+v", got)
 		}
 	}

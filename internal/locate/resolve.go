@@ -17,13 +17,14 @@ var errAliases = fmt.Errorf("more than %d aliases", maxAliases)
 // resolve asks the servers a question and follows aliases. A name that does
 // not exist or has no such records gives an empty answer.
 func (c *Client) resolve(ctx context.Context, q question) (*answer, error) {
-	a := &answer{ttl: maxTTL}
+	a := &answer{ttl: maxTTL, authentic: c.TrustAD}
 	hops := 0
 	for {
 		m, err := c.askAll(ctx, q)
 		if err != nil {
 			return nil, err
 		}
+		a.authentic = a.authentic && m.AuthenticatedData
 		next, more, err := a.take(m, q, &hops)
 		if err != nil {
 			return nil, err
@@ -77,7 +78,7 @@ func (a *answer) collect(rrs []dns.RR, name string, qtype uint16) bool {
 		if h.Rrtype != qtype || h.Class != dns.ClassINET || !strings.EqualFold(h.Name, name) {
 			continue
 		}
-		if len(a.srv)+len(a.addrs) >= maxRecords {
+		if a.size() >= maxRecords {
 			break
 		}
 		switch rr := rr.(type) {
@@ -91,10 +92,12 @@ func (a *answer) collect(rrs []dns.RR, name string, qtype uint16) bool {
 			if ip, ok := netip.AddrFromSlice(rr.AAAA.To16()); ok {
 				a.addrs = append(a.addrs, ip.Unmap())
 			}
+		case *dns.TLSA:
+			a.tlsa = append(a.tlsa, newTLSA(rr))
 		}
 		a.age(h.Ttl, maxTTL)
 	}
-	return !a.empty()
+	return a.size() > 0
 }
 
 // age shortens the life of the answer to ttl seconds, at most limit. Values

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 )
 
 // DefaultPort is where a domain without SRV records is tried, RFC 6120
@@ -17,18 +18,27 @@ const DefaultPort = 5269
 const MaxTargets = 32
 
 // ErrNoService is wrapped by the error of [Targets] for a domain that says in
-// its SRV record that it offers no server-to-server service.
+// its SRV records that it offers no server-to-server service.
 var ErrNoService = errors.New("locate: the domain offers no server-to-server service")
 
-// Resolver is what is asked for records: a [*Client] or a [*net.Resolver].
+// Resolver is what is asked for records: a [*Client] or a [*net.Resolver]. It
+// may be called concurrently. One that also is an [AuthenticResolver] is asked
+// as such.
 type Resolver interface {
 	LookupSRV(ctx context.Context, service, proto, name string) (cname string, addrs []*net.SRV, err error)
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
+// AuthenticResolver is a [Resolver] that knows whether DNSSEC vouches for SRV
+// records, such as a [*Client].
+type AuthenticResolver interface {
+	LookupSRVAuthentic(ctx context.Context, service, proto, name string) (addrs []*net.SRV, authentic bool, err error)
+}
+
 var (
-	_ Resolver = (*Client)(nil)
-	_ Resolver = (*net.Resolver)(nil)
+	_ Resolver          = (*Client)(nil)
+	_ AuthenticResolver = (*Client)(nil)
+	_ Resolver          = (*net.Resolver)(nil)
 )
 
 // Targets returns the servers of a domain, given in A-labels, in the order to
@@ -36,28 +46,74 @@ var (
 // IPv6 in brackets, is its own target and so is a domain without SRV records.
 // Whether a target has addresses is not looked up. The error wraps
 // [ErrNoService] or what the resolver said.
+//
+// Both sets of records, _xmpps-server and _xmpp-server, are looked up at the
+// same time and count as one, priorities and weights mixed (XEP-0368 section
+// 3). A record that names the root switches its set off: the other one is
+// used alone, and if that one does not exist or is off as well there is no
+// service. A set that cannot be had does no harm while the other one has
+// records, since every target must prove the domain in the same way; without
+// them the failure is the result. Only if neither set exists the domain is its
+// own server.
 func Targets(ctx context.Context, r Resolver, domain string) ([]Target, error) {
 	if ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(domain, "["), "]")); err == nil {
 		return []Target{{Host: ip.String(), Port: DefaultPort}}, nil
 	}
-	_, found, err := r.LookupSRV(ctx, "xmpp-server", "tcp", domain)
-	if len(found) == 0 {
-		if err != nil && !notFound(err) {
-			return nil, fmt.Errorf("locate: %w", err)
-		}
-		return []Target{{Host: strings.TrimSuffix(domain, "."), Port: DefaultPort}}, nil
+	var direct, plain set
+	var wg sync.WaitGroup
+	wg.Go(func() { direct = lookupSet(ctx, r, "xmpps-server", domain) })
+	plain = lookupSet(ctx, r, "xmpp-server", domain)
+	wg.Wait()
+	for i := range direct.records {
+		direct.records[i].Direct = true
 	}
-	var records []Record
-	for _, s := range found {
-		if host := strings.TrimSuffix(s.Target, "."); host != "" {
-			records = append(records, Record{Host: host, Port: s.Port, Priority: s.Priority, Weight: s.Weight})
-		}
-	}
-	if len(records) == 0 {
+	records := append(plain.records, direct.records...)
+	switch {
+	case len(records) > 0:
+		targets := Order(records, nil)
+		return targets[:min(len(targets), MaxTargets)], nil
+	case plain.err != nil:
+		return nil, fmt.Errorf("locate: %w", plain.err)
+	case direct.err != nil:
+		return nil, fmt.Errorf("locate: %w", direct.err)
+	case plain.off || direct.off:
 		return nil, fmt.Errorf("%w: %s", ErrNoService, domain)
 	}
-	targets := Order(records, nil)
-	return targets[:min(len(targets), MaxTargets)], nil
+	return []Target{{Host: strings.TrimSuffix(domain, "."), Port: DefaultPort}}, nil
+}
+
+// set is one of the two sets of SRV records. The zero set does not exist.
+type set struct {
+	records []Record
+	off     bool  // its records name nothing but the root
+	err     error // it could not be had
+}
+
+func lookupSet(ctx context.Context, r Resolver, service, domain string) set {
+	var found []*net.SRV
+	var authentic bool
+	var err error
+	if ar, ok := r.(AuthenticResolver); ok {
+		found, authentic, err = ar.LookupSRVAuthentic(ctx, service, "tcp", domain)
+	} else {
+		_, found, err = r.LookupSRV(ctx, service, "tcp", domain)
+	}
+	if len(found) == 0 {
+		if err == nil || notFound(err) {
+			return set{}
+		}
+		return set{err: err}
+	}
+	var s set
+	for _, rr := range found {
+		if host := strings.TrimSuffix(rr.Target, "."); host != "" {
+			s.records = append(s.records, Record{
+				Host: host, Port: rr.Port, Priority: rr.Priority, Weight: rr.Weight, Authentic: authentic,
+			})
+		}
+	}
+	s.off = len(s.records) == 0
+	return s
 }
 
 func notFound(err error) bool {
