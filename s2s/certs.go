@@ -66,6 +66,9 @@ func (s *Server) certificate(host *tls.Config, domain string) (*tls.Certificate,
 // else the domain that its stream header asked for does; else the first one
 // configured.
 func (s *Server) serverTLS(local jid.JID) *tls.Config {
+	if t, ok := s.inboundTLS.Load(local); ok {
+		return t.(*tls.Config)
+	}
 	t := s.tls.Clone()
 	t.ClientAuth = tls.RequestClientCert
 	t.SessionTicketsDisabled = true
@@ -79,6 +82,7 @@ func (s *Server) serverTLS(local jid.JID) *tls.Config {
 		}
 		return s.certificate(s.tls, s.first.ASCIIDomain())
 	}
+	s.inboundTLS.Store(local, t)
 	return t
 }
 

@@ -46,6 +46,7 @@ type Server struct {
 	lanes *lane.Pool[pair, *stanza.Stanza]
 	wait  requests
 
+	inboundTLS  sync.Map      // jid.JID, a local domain or zero -> *tls.Config
 	arena       xmlscan.Arena // for reading
 	buffers     sync.Pool     // *[]byte, for writing
 	checkers    sync.Pool     // *checker
