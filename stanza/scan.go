@@ -70,7 +70,7 @@ func onlyChild(inner []byte) ([]byte, bool) {
 
 // text returns the character data at the top of inner.
 func text(inner []byte) string {
-	if bytes.IndexAny(inner, "<&\r") < 0 {
+	if !bytes.ContainsAny(inner, "<&\r") {
 		return string(inner)
 	}
 	return string(xmlscan.AppendText(nil, inner))

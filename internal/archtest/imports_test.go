@@ -72,7 +72,7 @@ var allowed = []struct {
 
 	{"jid", []string{"golang.org/x/text/...", "golang.org/x/net/idna"}},
 
-	{"internal/sm", []string{"internal/xmlscan", "jid"}},
+	{"internal/dialback", []string{"internal/xmlscan", "jid"}},
 	{"internal/stream", []string{"internal/xmlscan", "jid", "mellium.im/sasl", "mellium.im/xmpp/..."}},
 
 	{"stanza", []string{"internal/xmlscan", "jid"}},
@@ -85,7 +85,7 @@ var allowed = []struct {
 	{"e2ee/...", []string{"filippo.io/edwards25519/...", "jid", "presence/pep", "e2ee", "stanza", "stanza/..."}},
 
 	{"s2s", []string{
-		"internal/lane", "internal/locate", "internal/pkixid", "internal/sm", "internal/stream", "internal/xmlscan",
+		"internal/dialback", "internal/lane", "internal/locate", "internal/pkixid", "internal/stream", "internal/xmlscan",
 		"jid", "stanza", "stanza/disco", "mellium.im/sasl", "mellium.im/xmpp/...",
 	}},
 	{"s2s/s2stest", []string{

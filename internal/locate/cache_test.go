@@ -29,7 +29,7 @@ func virtual(zones ...zone) (*Client, []*server) {
 
 func TestSilentServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := virtual(silent, always("a.example. 60 IN A 192.0.2.1"))
+		c, _ := virtual(silent, always("a.example. 60 IN A 192.0.2.1"))
 		start := time.Now()
 		if got, err := c.LookupNetIP(t.Context(), "ip4", "a.example"); err != nil || len(got) != 1 {
 			t.Errorf("%v, %v", got, err)
@@ -38,7 +38,7 @@ func TestSilentServer(t *testing.T) {
 			t.Errorf("failed over after %v", took)
 		}
 
-		c, s = virtual(silent, silent)
+		c, s := virtual(silent, silent)
 		c.Timeout, c.Attempts = time.Second, 3
 		start = time.Now()
 		_, err := c.LookupNetIP(t.Context(), "ip4", "a.example")

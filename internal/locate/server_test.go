@@ -3,7 +3,6 @@ package locate
 import (
 	"context"
 	"encoding/binary"
-	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -121,7 +120,7 @@ func dialer(servers map[string]*server) func(context.Context, string, string) (n
 					if network == "tcp" {
 						out = append(binary.BigEndian.AppendUint16(nil, uint16(len(out))), out...)
 					}
-					io.WriteString(far, string(out))
+					far.Write(out)
 				}
 			}
 		}()

@@ -16,7 +16,6 @@ var (
 	romeo  = jid.MustParse("romeo@montague.example/orchard")
 	juliet = jid.MustParse("juliet@capulet.example/balcony")
 	room   = jid.MustParse("coven@chat.shakespeare.example")
-	witch  = jid.MustParse("coven@chat.shakespeare.example/firstwitch")
 	night  = time.Date(2002, 9, 10, 23, 8, 25, 0, time.UTC)
 )
 
