@@ -2,7 +2,6 @@ package dialback
 
 import (
 	"errors"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -131,7 +130,7 @@ func TestConditions(t *testing.T) {
 				e.ID = "i"
 			}
 			got, err := ParseBytes(declared(string(e.Append(nil))))
-			if err != nil || !reflect.DeepEqual(got, e) {
+			if err != nil || got != e {
 				t.Errorf("%s: %+v, %v", condition, got, err)
 			}
 		}

@@ -33,13 +33,9 @@ type Verdict struct {
 // Question returns the question.
 func (v Verdict) Question() *Question { return v.question }
 
-// Type returns Valid, Invalid or Failure.
-func (v Verdict) Type() Type {
-	if v.question == nil {
-		return Failure
-	}
-	return v.kind
-}
+// Type returns Valid, Invalid or Failure; of the zero Verdict, which is about no
+// question, it returns Request.
+func (v Verdict) Type() Type { return v.kind }
 
 // Unverified is the verdict on a question that could not be answered: with
 // [RemoteConnectionFailed] when no server of the domain could be reached,

@@ -80,7 +80,7 @@ func (m *Machine) verdict(v Verdict) {
 	switch {
 	case v.kind != Invalid:
 		m.refuse(request, v.condition, v.text)
-	case len(m.accepted) > 0:
+	case len(m.accepted)+len(m.authorized) > 0: // the stream has other uses (XEP-0220 section 2.2.1)
 		m.write(request.failure(Forbidden, "the servers of "+request.From.String()+" do not recognize the key"))
 		m.do(Rejected{&Error{Local: request.To, Remote: request.From, Sent: true, Invalid: true, Condition: Forbidden}})
 	default:
