@@ -100,9 +100,10 @@ type Limits struct {
 	Unacknowledged int           // written stanzas that await the peer's acknowledgement (XEP-0198); 8,192
 	Ack            time.Duration // time for the peer to answer a request for acknowledgement; 30 s
 	Lane           int           // stanzas waiting per (from, to) pair for the handler; 1,024
+	StreamQueue    int           // stanzas of one stream waiting for the handler, before no more is read from it; 4,096
 	LaneWait       time.Duration // how long a full lane holds up its stream before it refuses; 2 s
 	Streams        int           // inbound streams; 100,000
-	Negotiating    int           // inbound streams that have not authenticated; 256
+	Negotiating    int           // inbound streams that have not authenticated; 1,024
 	Negotiation    time.Duration // time to authenticate, and to connect to one target; 30 s
 	Write          time.Duration // time for one write to make its way into the network; 60 s
 	Idle           time.Duration // silence after which a stream is closed; 10 min
@@ -126,8 +127,9 @@ func (l *Limits) fill() error {
 		{"Unconfirmed", &l.Unconfirmed, 512},
 		{"Unacknowledged", &l.Unacknowledged, 8192},
 		{"Lane", &l.Lane, 1024},
+		{"StreamQueue", &l.StreamQueue, 4096},
 		{"Streams", &l.Streams, 100_000},
-		{"Negotiating", &l.Negotiating, 256},
+		{"Negotiating", &l.Negotiating, 1024},
 		{"Requests", &l.Requests, 100_000},
 	}
 	for _, f := range ints {

@@ -39,6 +39,9 @@ type conn struct {
 	maxBytes int    // largest stanza the peer accepts; zero: not said
 	idleTime time.Duration
 
+	waiting atomic.Int64  // stanzas that wait for the handler
+	room    chan struct{} // buffered; there is room for more of them
+
 	counting bool   // stream management is on; belongs to the reader
 	handled  uint32 // stanzas received since; belongs to the reader
 
@@ -53,7 +56,7 @@ type conn struct {
 
 func (s *Server) newConn(sock net.Conn, out bool) *conn {
 	setSocketOptions(sock)
-	c := &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits()), idleTime: s.limits.Idle}
+	c := &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits()), idleTime: s.limits.Idle, room: make(chan struct{}, 1)}
 	c.scan.Arena = &s.arena
 	return c
 }

@@ -15,17 +15,37 @@ import (
 // in order.
 type pair struct{ from, to jid.JID }
 
+// arrival is a stanza in a lane, with the stream it came by; nil for one of our
+// own.
+type arrival struct {
+	st *stanza.Stanza
+	c  *conn
+}
+
 // deliver hands an inbound stanza for a local address to whoever waits for it,
 // or to the handler by way of its lane. It reports false when the lane is full.
-func (s *Server) deliver(st *stanza.Stanza) bool {
+func (s *Server) deliver(st *stanza.Stanza, c *conn) bool {
 	if st.Kind == stanza.IQ && (st.Type == stanza.Result || st.Type == stanza.TypeError) && s.wait.answer(st) {
 		return true
 	}
-	return s.lanes.Push(s.ctx.Done(), pair{st.From, st.To}, st)
+	if c != nil {
+		c.took()
+	}
+	if s.lanes.Push(s.ctx.Done(), pair{st.From, st.To}, arrival{st, c}) {
+		return true
+	}
+	if c != nil {
+		c.handledOne()
+	}
+	return false
 }
 
 // dispatch runs in a lane: it has one stanza handled and sends the reply.
-func (s *Server) dispatch(_ pair, st *stanza.Stanza) {
+func (s *Server) dispatch(_ pair, a arrival) {
+	if a.c != nil {
+		defer a.c.handledOne()
+	}
+	st := a.st
 	begin := time.Now()
 	ctx := &handlerContext{Context: s.ctx, deadline: begin.Add(s.limits.HandlerTime)}
 	defer ctx.end(context.Canceled)

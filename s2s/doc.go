@@ -42,7 +42,9 @@
 // Everything else waits in a lane, one per pair of addresses: stanzas of one
 // pair are handled in order and one at a time, pairs are handled concurrently,
 // and the reader of a stream never runs host code. A lane that is full holds up
-// its stream for Limits.LaneWait and then refuses with resource-constraint.
+// its stream for Limits.LaneWait and then refuses with resource-constraint; a
+// stream of which Limits.StreamQueue stanzas wait is not read until some are
+// done. A stanza counts as acknowledged (XEP-0198) once it is in its lane.
 //
 // Stanzas for accounts that Config.Users does not know are answered without
 // troubling the handler. Requests that the handler leaves unanswered are
@@ -62,9 +64,11 @@
 // or request, from the recipient, with the reason. [ConnectError] says what
 // happened to each target.
 //
-// The last stanzas written to a stream are remembered (Limits.Unconfirmed) and
-// sent again when it breaks within half a minute of their writing, so that none
-// is lost; a recipient may see one twice.
+// What the peer has not acknowledged (XEP-0198) when a stream breaks is sent
+// again on the next one. Peers that do not acknowledge are given the benefit of
+// the doubt for half a minute: the last stanzas written to them in that time
+// (Limits.Unconfirmed) are sent again. So none is lost, but a recipient may see
+// a message or request twice.
 //
 // # What is bounded
 //

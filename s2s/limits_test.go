@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -182,6 +183,45 @@ func TestPoisonIsGivenUp(t *testing.T) {
 		}
 		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "later"))
 		for romeo.Next().Body() != "later" {
+		}
+	})
+}
+
+// However many pairs of addresses a peer makes up, it can have only so many
+// stanzas wait; then its stream stands still, and nobody else's.
+func TestStreamQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		got := make(chan string, 1)
+		var calls atomic.Int64
+		handler := stanza.HandlerFunc(func(_ context.Context, m *stanza.Stanza) (*stanza.Stanza, error) {
+			if m.From.Domain() != there {
+				got <- m.Body()
+				return nil, nil
+			}
+			calls.Add(1)
+			<-release
+			return nil, nil
+		})
+		n := s2stest.NewNetwork(t)
+		n.Server(s2s.Config{Services: []string{here}, Handler: handler, Limits: s2s.Limits{StreamQueue: 50}})
+		romeo, other := n.Peer(there), n.Peer("verona.example")
+		for i := range 200 {
+			romeo.Send(fmt.Sprintf(`<message from="r%d@montague.example" to="juliet@capulet.example"/>`, i))
+		}
+		time.Sleep(10 * time.Second)
+		if n := calls.Load(); n != 50 {
+			t.Errorf("%d handlers run, want 50", n)
+		}
+		other.Send(`<message from="prince@verona.example" to="juliet@capulet.example"><body>peace</body></message>`)
+		if body := <-got; body != "peace" {
+			t.Errorf("got %q", body)
+		}
+		close(release)
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		if n := calls.Load(); n != 200 {
+			t.Errorf("%d of 200 were handled", n)
 		}
 	})
 }

@@ -329,15 +329,18 @@ func (l *link) flush(c *conn) bool {
 			l.mu.Unlock()
 			return true
 		}
-		window := l.s.limits.Unacknowledged
-		if c.acks.state != acksOn && l.q.doubt >= l.s.limits.Unconfirmed {
-			window = l.q.n + 1
+		window := l.q.n
+		if c.acks.state == acksOn {
+			window = l.s.limits.Unacknowledged
 		}
 		b := append((*buf)[:0], c.preamble...)
 		c.preamble = nil
 		before := l.q.n - l.q.doubt
 		b, tooLarge := l.q.write(b, batch, window, c.maxBytes, time.Now(), each)
 		c.sent.Add(uint64(before - l.q.waiting() - len(tooLarge)))
+		if c.acks.state == acksAsked && l.q.doubt > l.s.limits.Unacknowledged {
+			c.acks.state = acksOff // a peer that offers and never answers
+		}
 		if c.acks.state == acksOff {
 			l.q.confirm(l.q.doubt - l.s.limits.Unconfirmed)
 		}

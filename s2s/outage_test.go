@@ -290,6 +290,9 @@ func TestWindowOfUnacknowledgedStanzas(t *testing.T) {
 		n.Delay(here, there, time.Second)
 		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Limits: s2s.Limits{Unacknowledged: 10}})
 		romeo := n.Peer(there)
+		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "first"))
+		romeo.Next()
+		time.Sleep(10 * time.Second) // the peer has agreed to acknowledge
 		begin := time.Now()
 		for i := range 100 {
 			fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", fmt.Sprint(i)))

@@ -84,11 +84,34 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 	if trace := c.s.trace.StanzaIn; trace != nil {
 		trace(c.info(), st)
 	}
-	if !c.s.deliver(st) {
+	if !c.s.deliver(st, c) {
 		c.refuse(st, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
 			Text: "too many stanzas wait for this recipient"}, "lane full")
 	}
 	return nil
+}
+
+// took counts a stanza that waits for the handler, and holds the reader up while
+// Limits.StreamQueue of them do. The handler's time limit bounds that.
+func (c *conn) took() {
+	for c.waiting.Load() >= int64(c.s.limits.StreamQueue) {
+		select {
+		case <-c.room:
+		case <-c.s.ctx.Done():
+			return
+		}
+	}
+	c.waiting.Add(1)
+}
+
+// handledOne undoes took.
+func (c *conn) handledOne() {
+	if c.waiting.Add(-1) == int64(c.s.limits.StreamQueue)-1 {
+		select {
+		case c.room <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // badRequest finds what RFC 6120 section 8.2.3 forbids in an iq.

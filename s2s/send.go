@@ -38,7 +38,7 @@ func (s *Server) route(ctx context.Context, st *stanza.Stanza, size int) error {
 		return ErrClosed
 	}
 	if s.serves(st.To) {
-		if !s.deliver(st) {
+		if !s.deliver(st, nil) {
 			s.bounce(st, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
 				Text: "too many stanzas wait for this recipient"})
 		}
@@ -132,7 +132,7 @@ func (s *Server) bounce(st *stanza.Stanza, why *stanza.Error) {
 		return
 	}
 	s.log.Debug("bounced", "local", st.From, "remote", st.To, "kind", st.Kind.String(), "id", st.ID, "condition", string(why.Condition))
-	if !s.deliver(reply) {
+	if !s.deliver(reply, nil) {
 		s.log.Warn("bounce dropped: too many stanzas wait for its recipient", "local", st.From, "remote", st.To)
 	}
 }

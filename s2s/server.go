@@ -43,7 +43,7 @@ type Server struct {
 	first jid.JID         // one of them
 	jids  jidCache
 	disco stanza.Handler // answers discovery requests that the host's handler leaves
-	lanes *lane.Pool[pair, *stanza.Stanza]
+	lanes *lane.Pool[pair, arrival]
 	wait  requests
 
 	inboundTLS  sync.Map      // jid.JID, a local domain or zero -> *tls.Config

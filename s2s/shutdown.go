@@ -16,15 +16,11 @@ import (
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	// What peers sent before they learn of the shutdown is still handled.
-	for _, c := range s.streams(false) {
-		go c.end(&stream.Error{Condition: stream.SystemShutdown})
-	}
+	s.endAll(s.streams(false))
 	err := s.until(ctx, func() bool { return len(s.streams(false)) == 0 && s.lanes.Busy() == 0 && s.flushed() })
 	s.sealed.Store(true)
 	if err == nil {
-		for _, c := range s.streams(true) {
-			go c.end(&stream.Error{Condition: stream.SystemShutdown})
-		}
+		s.endAll(s.streams(true))
 		err = s.until(ctx, func() bool { return len(s.streams(true)) == 0 })
 	}
 	s.Close()
@@ -32,6 +28,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.lanes.Wait()
 	}
 	return err
+}
+
+// endAll tells peers of the shutdown, each at its own pace.
+func (s *Server) endAll(list []*conn) {
+	for _, c := range list {
+		if s.begin() {
+			go func() {
+				defer s.running.Done()
+				c.end(&stream.Error{Condition: stream.SystemShutdown})
+			}()
+		}
+	}
 }
 
 // Close ends the server at once: every connection is closed, handlers' contexts
