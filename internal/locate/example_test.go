@@ -2,6 +2,7 @@ package locate_test
 
 import (
 	"fmt"
+	"net/netip"
 
 	"isthmus.im/internal/locate"
 )
@@ -16,4 +17,14 @@ func ExampleOrder() {
 	// Output:
 	// xmpp.capulet.example 5269
 	// backup.capulet.example 5269
+}
+
+func ExampleForbidden() {
+	for _, ip := range []string{"2001:db8::1", "64:ff9b::a9fe:a9fe", "9.9.9.9"} {
+		fmt.Println(locate.Forbidden(netip.MustParseAddr(ip)))
+	}
+	// Output:
+	// documentation address true
+	// metadata service true
+	//  false
 }
