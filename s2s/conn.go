@@ -32,6 +32,8 @@ type conn struct {
 	lang          string // of what the peer sends without saying so itself
 	since         time.Time
 
+	watch func(stream.Event) // sees the negotiation; nil: nobody does
+
 	bidi     bool   // stanzas may travel both ways
 	link     *link  // the route of a stream that is written to
 	acks     acks   // of such a stream; under link.mu

@@ -43,6 +43,9 @@ func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Ready, 
 		if answer == nil {
 			answer = c.event(peek[:], limit)
 		}
+		if c.watch != nil {
+			c.watch(answer)
+		}
 		actions = m.Step(answer)
 	}
 }
