@@ -1,0 +1,195 @@
+package presence
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"isthmus.im/jid"
+	"isthmus.im/roster"
+	"isthmus.im/stanza"
+)
+
+// patience is how long something delayed may take once it runs, and pause how long a
+// broadcast waits at least after the roster failed.
+const (
+	patience = time.Minute
+	pause    = time.Second
+)
+
+// settle sees to it that something will look at a session again: when a change can
+// be broadcast, or when a session that ended can be forgotten. Service.mu is held.
+func (s *Service) settle(u *user, ss *session) {
+	if ss.busy || ss.timer {
+		return
+	}
+	idle := !available(ss.want) && !available(ss.sent) && len(ss.directed) == 0
+	wait := s.interval() - time.Since(ss.last)
+	switch {
+	case !ss.changed() && !idle:
+	case !ss.changed() && wait <= 0:
+		delete(u.sessions, ss.jid.Resource())
+		if bare := ss.jid.Bare(); len(u.sessions) == 0 && s.users[bare] == u {
+			delete(s.users, bare)
+		}
+	default:
+		s.later(u, ss, max(wait, 0))
+	}
+}
+
+// later arms the session's timer. Service.mu is held.
+func (s *Service) later(u *user, ss *session, d time.Duration) {
+	ss.timer = true
+	time.AfterFunc(d, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		s.mu.Lock()
+		ss.timer = false
+		due := !ss.busy && ss.changed()
+		if due {
+			ss.busy = true
+		} else {
+			s.settle(u, ss)
+		}
+		s.mu.Unlock()
+		if due {
+			if err := s.broadcast(ctx, u, ss); err != nil {
+				s.log().Error("presence not broadcast", "local", ss.jid, "err", err)
+			}
+		}
+	})
+}
+
+// Flush broadcasts at once what waits for Interval to pass. A host calls it before it
+// stops, after it has announced that its sessions are unavailable. The error is
+// that of ctx or the last one of the roster.
+func (s *Service) Flush(ctx context.Context) error {
+	type waiting struct {
+		u  *user
+		ss *session
+	}
+	var all []waiting
+	s.mu.Lock()
+	for _, u := range s.users {
+		for _, ss := range u.sessions {
+			if !ss.busy && ss.changed() {
+				ss.busy = true
+				all = append(all, waiting{u, ss})
+			}
+		}
+	}
+	s.mu.Unlock()
+	var failed error
+	for _, w := range all {
+		if err := s.broadcast(ctx, w.u, w.ss); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// broadcast tells all subscribers what a session wants them to know. The caller has
+// made the session busy.
+func (s *Service) broadcast(ctx context.Context, u *user, ss *session) error {
+	bare := ss.jid.Bare()
+	s.mu.Lock()
+	p, before := ss.want, ss.sent
+	login := available(p) && !u.online()
+	initial := available(p) && !available(before)
+	ss.sent, ss.last = p, time.Now()
+	u.changes++
+	s.mu.Unlock()
+
+	items, err := s.Roster.Items(ctx, bare)
+	if err != nil {
+		s.mu.Lock()
+		ss.sent, ss.busy = before, false
+		if !ss.timer {
+			s.later(u, ss, max(s.interval(), pause))
+		}
+		s.mu.Unlock()
+		return fmt.Errorf("presence: broadcast of %s: %w", ss.jid, err)
+	}
+	for _, it := range items {
+		if it.Subscription.HasFrom() {
+			s.trySend(ctx, to(p, it.Contact))
+		}
+	}
+	if login {
+		s.login(ctx, bare, items)
+	}
+	if initial {
+		s.remind(ctx, bare, items)
+	}
+
+	s.mu.Lock()
+	ss.busy = false
+	if initial {
+		for _, it := range items { // subscribers get the broadcasts from now on
+			if it.Subscription.HasFrom() {
+				ss.forget(it.Contact)
+			}
+		}
+	}
+	switch {
+	case !u.online():
+		s.unwatch(u, bare)
+	case login:
+		for _, it := range items {
+			if it.Subscription.HasTo() {
+				s.watch(u, bare, it.Contact.Domain())
+			}
+		}
+	}
+	s.settle(u, ss)
+	s.mu.Unlock()
+	return nil
+}
+
+// login asks for what a user who comes online needs to know, and repeats the
+// requests without answer: the answer may have been lost.
+func (s *Service) login(ctx context.Context, user jid.JID, items []roster.Item) {
+	for _, it := range items {
+		switch {
+		case it.Ask:
+			s.tryType(ctx, stanza.Subscribe, user, it.Contact, "")
+		case it.Subscription.HasTo():
+			s.tryType(ctx, stanza.Probe, user, it.Contact, "")
+		}
+	}
+}
+
+// introduce sends the presence of each session to a contact who may see it from now
+// on, and again if it changes meanwhile.
+func (s *Service) introduce(ctx context.Context, bare, contact jid.JID) {
+	for seen := -1; ctx.Err() == nil; {
+		s.mu.Lock()
+		u := s.users[bare]
+		if u == nil || u.changes == seen {
+			s.mu.Unlock()
+			return
+		}
+		seen = u.changes
+		shown := u.shown()
+		for _, ss := range u.sessions {
+			if available(ss.sent) {
+				ss.forget(contact)
+			}
+		}
+		s.mu.Unlock()
+		for _, p := range shown {
+			s.trySend(ctx, to(p, contact))
+		}
+	}
+}
+
+// withdraw tells a contact who may not see the user's presence any more that each
+// session is unavailable.
+func (s *Service) withdraw(ctx context.Context, bare, contact jid.JID) {
+	s.mu.Lock()
+	shown := s.users[bare].shown()
+	s.mu.Unlock()
+	for _, p := range shown {
+		s.tryType(ctx, stanza.Unavailable, p.From, contact, "")
+	}
+}

@@ -1,0 +1,124 @@
+package presence
+
+import (
+	"context"
+
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+// domain is what is kept of a domain while local users are online who see the
+// presence of contacts there. Service.mu guards it.
+type domain struct {
+	users map[jid.JID]struct{}
+	lost  bool // what the host said last
+	told  bool // what the users were told last
+	busy  bool // a goroutine tells them
+}
+
+// watch notes that a user who is online has a contact at a domain. Service.mu is
+// held.
+func (s *Service) watch(u *user, bare jid.JID, name string) {
+	d := s.domains[name]
+	if d == nil {
+		if s.domains == nil {
+			s.domains = make(map[string]*domain)
+		}
+		d = &domain{users: make(map[jid.JID]struct{})}
+		s.domains[name] = d
+	}
+	if u.watching == nil {
+		u.watching = make(map[string]struct{})
+	}
+	d.users[bare] = struct{}{}
+	u.watching[name] = struct{}{}
+}
+
+func (s *Service) watchIfOnline(bare jid.JID, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.users[bare]; u != nil && u.online() {
+		s.watch(u, bare, name)
+	}
+}
+
+// unwatch undoes watch for all domains. Service.mu is held.
+func (s *Service) unwatch(u *user, bare jid.JID) {
+	for name := range u.watching {
+		d := s.domains[name]
+		delete(d.users, bare)
+		if len(d.users) == 0 {
+			delete(s.domains, name)
+		}
+	}
+	u.watching = nil
+}
+
+// DomainLost says that the link with a domain broke: what is known of its users may
+// be wrong from now on. OnUnknown is called for each contact there of each user who
+// is online. A host that uses package s2s calls it from Trace.StreamClose when the
+// error is not nil and no other stream with the domain is left.
+//
+// DomainLost does not block; a goroutine does the work. Calls that come faster than
+// it works are one, and the last of DomainLost and DomainBack counts.
+func (s *Service) DomainLost(domain jid.JID) { s.link(domain.Domain(), true) }
+
+// DomainBack says that there is a link with a domain, as Trace.StreamOpen of package
+// s2s does. If OnUnknown was called for its users, they are probed again. It does
+// not block either.
+func (s *Service) DomainBack(domain jid.JID) { s.link(domain.Domain(), false) }
+
+func (s *Service) link(name string, lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.domains[name]
+	if d == nil {
+		return
+	}
+	d.lost = lost
+	if !d.busy && d.lost != d.told {
+		d.busy = true
+		go s.tell(name, d)
+	}
+}
+
+// tell runs until users know what the host said last of a domain.
+func (s *Service) tell(name string, d *domain) {
+	for {
+		s.mu.Lock()
+		if d.lost == d.told {
+			d.busy = false
+			s.mu.Unlock()
+			return
+		}
+		d.told = d.lost
+		lost := d.lost
+		users := make([]jid.JID, 0, len(d.users))
+		for user := range d.users {
+			users = append(users, user)
+		}
+		s.mu.Unlock()
+		for _, user := range users {
+			s.tellUser(user, name, lost)
+		}
+	}
+}
+
+func (s *Service) tellUser(user jid.JID, name string, lost bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	items, err := s.Roster.Items(ctx, user)
+	if err != nil {
+		s.log().Error("contacts of a domain not found", "local", user, "remote", name, "err", err)
+		return
+	}
+	for _, it := range items {
+		switch {
+		case !it.Subscription.HasTo() || it.Contact.Domain() != name:
+		case !lost:
+			s.tryType(ctx, stanza.Probe, user, it.Contact, "")
+		case s.OnUnknown != nil:
+			s.OnUnknown(ctx, user, it.Contact)
+		}
+	}
+}
