@@ -43,9 +43,9 @@ func pairOnLoopback(b *testing.B, theirs stanza.Handler) *s2s.Server {
 	start := func(domain string, h stanza.Handler) *s2s.Server {
 		srv, err := s2s.New(s2s.Config{
 			Services: []string{domain}, Handler: h, Resolver: dns,
-			Verifier: s2s.PKIX{Roots: ca.Pool()},
-			TLS:      &tls.Config{Certificates: []tls.Certificate{ca.Issue(testca.Options{DNS: []string{domain}})}},
-			Logger:   slog.New(slog.DiscardHandler),
+			Verifier: s2s.PKIX{Roots: ca.Pool()}, Reach: s2s.Reach{Private: true},
+			TLS:    &tls.Config{Certificates: []tls.Certificate{ca.Issue(testca.Options{DNS: []string{domain}})}},
+			Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -48,6 +48,10 @@ type Config struct {
 	// accepted; an error refuses it. Nil: federate with everyone.
 	Policy func(ctx context.Context, remote jid.JID) error
 
+	// Reach widens what may be connected to, for closed networks and tests. The
+	// zero Reach suits the open network.
+	Reach Reach
+
 	// DNS lists the name servers to ask, each "host:port". Empty: those of
 	// the system (/etc/resolv.conf). Unused when Resolver is set.
 	DNS []string
@@ -77,6 +81,15 @@ type Config struct {
 	Logger *slog.Logger
 	// Trace holds hooks for metrics and tests. Nil: none.
 	Trace *Trace
+}
+
+// Reach says which unusual places may be connected to. Each is refused unless
+// its field is set, since whoever can make a server connect to a domain of
+// their choice could otherwise make it reach into the network that it runs in.
+type Reach struct {
+	Private  bool // addresses that are loopback, private, link-local or otherwise not of the open network
+	Literals bool // domains that are IP addresses
+	Dotless  bool // domains of a single label
 }
 
 // Software is the answer to a software version request (XEP-0092).

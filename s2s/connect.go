@@ -4,71 +4,107 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"isthmus.im/internal/locate"
 	"isthmus.im/internal/stream"
+	"isthmus.im/jid"
 )
 
-// connect opens an authenticated stream for a link. It tries every target of
-// the domain, and every address of each target, in order.
+// connect opens an authenticated stream for a link. All addresses of all targets
+// of the domain race, in their order (RFC 8305, XEP-0495).
 func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
 	r := l.route
 	failed := &ConnectError{Domain: r.Remote}
-	add := func(a Attempt, final bool) {
-		failed.Attempts = append(failed.Attempts, a)
-		if a.Stage > failed.Stage {
-			failed.Stage, failed.Final = a.Stage, final
-		} else if a.Stage == failed.Stage {
-			failed.Final = failed.Final && final
-		}
-	}
-	if s.policy != nil {
-		if err := s.policy(ctx, r.Remote); err != nil {
-			add(Attempt{Target: r.Remote.String(), Stage: StagePolicy, Err: err}, true)
-			return nil, failed
-		}
+	if err := s.mayReach(ctx, r.Remote); err != nil {
+		failed.add(Attempt{Target: r.Remote.String(), Stage: StagePolicy, Err: err}, true)
+		return nil, failed
 	}
 	domain := r.Remote.ASCIIDomain()
 	lookup, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
 	targets, err := locate.Targets(lookup, s.resolver, domain)
 	cancel()
 	if err != nil {
-		add(Attempt{Target: domain, Stage: StageDNS, Err: err}, notThere(err))
+		failed.add(Attempt{Target: domain, Stage: StageDNS, Err: err}, notThere(err))
 		return nil, failed
 	}
-	for _, t := range targets {
-		lookup, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
-		addrs, err := s.resolver.LookupNetIP(lookup, "ip", t.Host)
-		cancel()
-		target := net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port)))
-		if err == nil && len(addrs) == 0 {
-			err = &net.DNSError{Err: "no addresses", Name: t.Host, IsNotFound: true}
+	attempt := func(ctx context.Context, t locate.Target, addr netip.AddrPort) (*conn, error) {
+		if !s.begin() {
+			return nil, ErrClosed
 		}
-		if err != nil {
-			add(Attempt{Target: target, Stage: StageDNS, Err: err}, notThere(err))
-			continue
+		defer s.running.Done()
+		begin := time.Now()
+		c, err := s.dial(ctx, l, addr, t.Direct)
+		if trace := s.trace.Dial; trace != nil {
+			trace(r.Remote, addr.String(), time.Since(begin), err)
 		}
-		for _, addr := range addrs {
-			ap := netip.AddrPortFrom(addr.Unmap(), t.Port).String()
-			begin := time.Now()
-			c, a := s.dial(ctx, l, ap, t.Direct)
-			if trace := s.trace.Dial; trace != nil {
-				trace(r.Remote, ap, time.Since(begin), a.Err)
-			}
-			if a.Err == nil {
-				return c, nil
-			}
-			a.Target, a.Addr = target, ap
-			add(a, a.Stage >= StageIdentity || errors.As(a.Err, new(*stream.TLSError)))
+		return c, err
+	}
+	c, failures, err := locate.Race(ctx, s.resolver, targets, 0, attempt, func(late *conn) { late.sock.Close() })
+	if err == nil {
+		if c.open() {
+			return c, nil
 		}
+		c.sock.Close()
+		failures = append(failures, locate.Failure{Err: ErrClosed})
+	}
+	for _, f := range failures {
+		a := Attempt{Target: net.JoinHostPort(f.Target.Host, strconv.Itoa(int(f.Target.Port))), Stage: StageDNS, Err: f.Err}
+		var se *stageError
+		final := notThere(f.Err)
+		if f.Addr.IsValid() {
+			a.Addr, a.Stage = f.Addr.String(), StageDial
+		}
+		if errors.As(f.Err, &se) {
+			a.Stage, a.Err = se.stage, se.err
+			final = se.stage >= StageIdentity || se.stage == StageDNS || errors.As(f.Err, new(*stream.TLSError))
+		}
+		failed.add(a, final)
+	}
+	if len(failures) == 0 {
+		failed.add(Attempt{Target: domain, Stage: StageDNS, Err: err}, false)
 	}
 	return nil, failed
 }
+
+// add notes an attempt. Only if all attempts that got furthest are final is the
+// whole.
+func (e *ConnectError) add(a Attempt, final bool) {
+	e.Attempts = append(e.Attempts, a)
+	switch {
+	case a.Stage > e.Stage:
+		e.Stage, e.Final = a.Stage, final
+	case a.Stage == e.Stage:
+		e.Final = e.Final && final
+	}
+}
+
+// mayReach reports whether the host lets us connect to a domain.
+func (s *Server) mayReach(ctx context.Context, remote jid.JID) error {
+	switch {
+	case remote.IsIPLiteral():
+		if !s.reach.Literals {
+			return errLiteral
+		}
+	case !s.reach.Dotless && !strings.Contains(strings.TrimSuffix(remote.Domain(), "."), "."):
+		return errDotless
+	}
+	if s.policy == nil {
+		return nil
+	}
+	return s.policy(ctx, remote)
+}
+
+var (
+	errLiteral = errors.New("s2s: domains that are IP addresses are not allowed")
+	errDotless = errors.New("s2s: domains of one label are not allowed")
+)
 
 // notThere reports whether DNS said that there is no such thing, rather than
 // that it could not find out.
@@ -77,14 +113,28 @@ func notThere(err error) bool {
 	return errors.Is(err, locate.ErrNoService) || errors.As(err, &de) && de.IsNotFound
 }
 
-// dial tries one address. The Attempt has its stage and error set on failure.
-func (s *Server) dial(ctx context.Context, l *link, addr string, direct bool) (*conn, Attempt) {
+// stageError is how far an attempt got.
+type stageError struct {
+	stage Stage
+	err   error
+}
+
+func (e *stageError) Error() string { return e.err.Error() }
+func (e *stageError) Unwrap() error { return e.err }
+
+// dial tries one address, up to an authenticated stream. The error is a
+// *stageError.
+func (s *Server) dial(ctx context.Context, l *link, addr netip.AddrPort, direct bool) (*conn, error) {
+	if why, forbidden := locate.Forbidden(addr.Addr()); forbidden && !s.reach.Private {
+		return nil, &stageError{StageDNS, fmt.Errorf("s2s: address not allowed: %s", why)}
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
 	defer cancel()
-	sock, err := s.dialer.DialContext(ctx, "tcp", addr)
+	sock, err := s.dialer.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
-		return nil, Attempt{Stage: StageDial, Err: err}
+		return nil, &stageError{StageDial, err}
 	}
+	locate.Connected(ctx)
 	c := s.newConn(sock, true)
 	r := l.route
 	c.local, c.remote, c.link = r.Local, r.Remote, l
@@ -92,31 +142,26 @@ func (s *Server) dial(ctx context.Context, l *link, addr string, direct bool) (*
 		sock.SetDeadline(time.Now().Add(s.limits.Negotiation))
 		if err := c.handshake(ctx, r.Local, r.Remote); err != nil {
 			sock.Close()
-			return nil, Attempt{Stage: StageTLS, Err: err}
+			return nil, &stageError{StageTLS, err}
 		}
 	}
 	ready, err := c.negotiate(ctx, stream.New(stream.Config{
 		Role: stream.Initiator, Local: r.Local, Remote: r.Remote, Secure: direct, NewID: newID,
 		Bidi: s.bidi, Limits: s.announced(),
 	}))
-	if err == nil {
-		c.id, c.method, c.lang = ready.StreamID, ready.Method, ready.Lang
-		c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
-		if idle := time.Duration(ready.Limits.IdleSeconds) * time.Second; idle > 0 {
-			c.idleTime = min(c.idleTime, idle*3/4) // be the first to close
-		}
-		if slices.Contains(ready.Features, xml.Name{Space: nsSM, Local: "sm"}) {
-			c.enableAcks()
-		}
-		if !c.open() {
-			err = ErrClosed
-		}
-	}
 	if err != nil {
 		sock.Close()
-		return nil, Attempt{Stage: stageOf(err), Err: publicError(err)}
+		return nil, &stageError{stageOf(err), publicError(err)}
 	}
-	return c, Attempt{}
+	c.id, c.method, c.lang = ready.StreamID, ready.Method, ready.Lang
+	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
+	if idle := time.Duration(ready.Limits.IdleSeconds) * time.Second; idle > 0 {
+		c.idleTime = min(c.idleTime, idle*3/4) // be the first to close
+	}
+	if slices.Contains(ready.Features, xml.Name{Space: nsSM, Local: "sm"}) {
+		c.enableAcks()
+	}
+	return c, nil
 }
 
 // stageOf says how far a failed negotiation got.

@@ -33,6 +33,7 @@ func TestDirectTLSOut(t *testing.T) {
 			srv, err := s2s.New(s2s.Config{
 				Domains: []string{domain}, TLS: &tls.Config{Certificates: []tls.Certificate{n.Certificate(domain)}}, Verifier: s2s.PKIX{Roots: n.Roots()},
 				Resolver: directOnly{n.Resolver()}, Dialer: n.Dialer(domain), Handler: stanza.NewMux(),
+				Reach:  s2s.Reach{Private: true},
 				Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 			})
 			if err != nil {

@@ -71,6 +71,7 @@ func Example() {
 		Verifier: s2s.PKIX{Roots: internet.Roots()},
 		Resolver: internet.Resolver(),
 		Dialer:   internet.Dialer("capulet.example"),
+		Reach:    s2s.Reach{Private: true},
 		Logger:   slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

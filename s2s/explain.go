@@ -129,7 +129,7 @@ func (p *probe) found(step Step, status Status, code Code, detail string) {
 // foundAt is found for a step that was over earlier.
 func (p *probe) foundAt(now time.Time, step Step, status Status, code Code, detail string) {
 	f := Finding{
-		Step: step, Status: status, Code: code, Target: p.target, Addr: p.addr,
+		Step: step, Status: status, Code: code, Target: plain(p.target), Addr: p.addr,
 		Took: now.Sub(p.mark), Detail: plain(detail), Remedy: remedy(code, p.local.String(), p.remote.String()),
 	}
 	p.mark = now

@@ -35,6 +35,7 @@ type Server struct {
 	direct   string
 	software Software
 	bidi     bool
+	reach    Reach
 	limits   Limits
 	log      *slog.Logger
 	trace    Trace
@@ -98,6 +99,7 @@ func New(cfg Config) (*Server, error) {
 		direct:    cfg.DirectTLS,
 		software:  cfg.Software,
 		bidi:      cfg.Bidi,
+		reach:     cfg.Reach,
 		limits:    cfg.Limits,
 		log:       cfg.Logger,
 		local:     local,

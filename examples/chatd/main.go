@@ -39,6 +39,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -98,7 +99,7 @@ func serve(ctx context.Context, f *flags, stdout io.Writer, logger *slog.Logger)
 	}
 	service, err := chat.New(chat.Config{
 		Domains: f.domains, Store: db, TLS: certs, Roots: roots, DNS: f.dns,
-		AdminToken: f.adminToken, Logger: logger,
+		AdminToken: f.adminToken, Private: closed(f.listen, f.listenTLS), Logger: logger,
 	})
 	if err != nil {
 		return errors.Join(err, db.Close())
@@ -141,4 +142,21 @@ func openStore(name string) (store.Store, error) {
 		return store.NewMemory(), nil
 	}
 	return store.OpenSQLite(name)
+}
+
+// closed reports whether the service belongs to a closed network: it listens
+// for other servers at private addresses only, and so may they.
+func closed(listen ...string) bool {
+	private := false
+	for _, l := range listen {
+		if l == "" {
+			continue
+		}
+		ap, err := netip.ParseAddrPort(l)
+		if err != nil || !ap.Addr().IsLoopback() && !ap.Addr().IsPrivate() {
+			return false
+		}
+		private = true
+	}
+	return private
 }

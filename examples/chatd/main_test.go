@@ -143,3 +143,23 @@ func writeCertificate(t *testing.T, dir, domain string) {
 		}
 	}
 }
+
+func TestClosedNetwork(t *testing.T) {
+	for _, c := range []struct {
+		listen, listenTLS string
+		want              bool
+	}{
+		{"127.0.0.40:5269", "", true},
+		{"127.0.0.40:5269", "10.1.2.3:5270", true},
+		{"", "[::1]:5270", true},
+		{"127.0.0.40:5269", ":5270", false},
+		{":5269", "", false},
+		{"192.0.2.1:5269", "", false},
+		{"chat.example:5269", "", false},
+		{"", "", false},
+	} {
+		if got := closed(c.listen, c.listenTLS); got != c.want {
+			t.Errorf("%q and %q: closed is %t", c.listen, c.listenTLS, got)
+		}
+	}
+}

@@ -86,7 +86,8 @@ func (s *server) close() {
 // TLS, Verifier, Resolver, Dialer and Logger are filled in when unset: a
 // certificate for all domains, the network's authority, DNS and connections,
 // and the test's log. DNS gets an SRV record per domain. The server listens on
-// the network only; Addr and DirectTLS do not matter.
+// the network only; Addr and DirectTLS do not matter, nor does Reach.Private: all
+// addresses of the network are private ones.
 func (n *Network) Server(cfg s2s.Config) *s2s.Server {
 	n.t.Helper()
 	s := n.start(cfg)
@@ -117,6 +118,7 @@ func (n *Network) start(cfg s2s.Config) *server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(n.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("server", names[0])
 	}
+	cfg.Reach.Private = true
 	srv, err := s2s.New(cfg)
 	if err != nil {
 		n.t.Fatalf("s2stest: %v", err)

@@ -22,6 +22,7 @@ func federate(cfg Config) (*s2s.Server, error) {
 		Handler:  mux,
 		Verifier: s2s.PKIX{Roots: cfg.Roots},
 		DNS:      cfg.DNS,
+		Reach:    s2s.Reach{Private: cfg.Private},
 		Software: s2s.Software{Name: "chatd"},
 		Logger:   cfg.Logger,
 	})

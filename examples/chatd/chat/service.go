@@ -24,6 +24,7 @@ type Config struct {
 	Roots      *x509.CertPool // who may vouch for other domains; nil: the system's
 	DNS        []string       // name servers, host:port; none: the system's
 	AdminToken string
+	Private    bool // other domains may be at loopback and private addresses: a closed network
 	Logger     *slog.Logger
 }
 

@@ -117,6 +117,7 @@ func (h *host) start(domain string) (*server, error) {
 		Roots:      h.ca.pool(),
 		DNS:        []string{h.names.addr},
 		AdminToken: s.admin,
+		Private:    true,
 		Logger:     h.log.With("service", domain),
 	})
 	if err != nil {

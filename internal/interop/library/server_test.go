@@ -55,6 +55,7 @@ func start(t *testing.T, kit *interop.Kit) *server {
 		Handler:  mux,
 		Verifier: s2s.PKIX{Roots: roots},
 		DNS:      []string{kit.DNS},
+		Reach:    s2s.Reach{Private: true},
 		Logger:   slog.New(slog.NewTextHandler(logFile, nil)),
 	})
 	if err != nil {
