@@ -96,34 +96,45 @@ func (s *Service) broadcast(ctx context.Context, u *user, ss *session) error {
 	p, before := ss.want, ss.sent
 	login := available(p) && !u.online()
 	initial := available(p) && !available(before)
-	ss.sent, ss.last = p, time.Now()
+	ss.sent, ss.last, ss.again = p, time.Now(), false
 	u.changes++
 	s.mu.Unlock()
 
 	items, err := s.Roster.Items(ctx, bare)
+	if err == nil {
+		for _, it := range items {
+			if it.Subscription.HasFrom() && ctx.Err() == nil {
+				s.trySend(ctx, to(p, it.Contact))
+			}
+		}
+		if login {
+			s.login(ctx, bare, items)
+		}
+		err = ctx.Err()
+	}
 	if err != nil {
 		s.mu.Lock()
-		ss.sent, ss.busy = before, false
+		ss.sent, ss.again, ss.busy, ss.denied = before, true, false, nil
 		if !ss.timer {
 			s.later(u, ss, max(s.interval(), pause))
 		}
 		s.mu.Unlock()
 		return fmt.Errorf("presence: broadcast of %s: %w", ss.jid, err)
 	}
-	for _, it := range items {
-		if it.Subscription.HasFrom() {
-			s.trySend(ctx, to(p, it.Contact))
-		}
-	}
-	if login {
-		s.login(ctx, bare, items)
-	}
 	if initial {
 		s.remind(ctx, bare, items)
 	}
+	s.finish(ctx, u, ss, items, login, initial)
+	return nil
+}
 
+// finish ends a broadcast that reached all.
+func (s *Service) finish(ctx context.Context, u *user, ss *session, items []roster.Item, login, initial bool) {
+	bare := ss.jid.Bare()
 	s.mu.Lock()
 	ss.busy = false
+	denied := ss.denied
+	ss.denied = nil
 	if initial {
 		for _, it := range items { // subscribers get the broadcasts from now on
 			if it.Subscription.HasFrom() {
@@ -143,7 +154,11 @@ func (s *Service) broadcast(ctx context.Context, u *user, ss *session) error {
 	}
 	s.settle(u, ss)
 	s.mu.Unlock()
-	return nil
+	for _, contact := range denied { // who may have been told after withdraw
+		if it, err := s.item(ctx, bare, contact); err != nil || !it.Subscription.HasFrom() {
+			s.tryType(ctx, stanza.Unavailable, ss.jid, contact, "")
+		}
+	}
 }
 
 // login asks for what a user who comes online needs to know, and repeats the
@@ -151,6 +166,8 @@ func (s *Service) broadcast(ctx context.Context, u *user, ss *session) error {
 func (s *Service) login(ctx context.Context, user jid.JID, items []roster.Item) {
 	for _, it := range items {
 		switch {
+		case ctx.Err() != nil:
+			return
 		case it.Ask:
 			s.tryType(ctx, stanza.Subscribe, user, it.Contact, "")
 		case it.Subscription.HasTo():
@@ -187,7 +204,15 @@ func (s *Service) introduce(ctx context.Context, bare, contact jid.JID) {
 // session is unavailable.
 func (s *Service) withdraw(ctx context.Context, bare, contact jid.JID) {
 	s.mu.Lock()
-	shown := s.users[bare].shown()
+	u := s.users[bare]
+	shown := u.shown()
+	if u != nil {
+		for _, ss := range u.sessions {
+			if ss.busy {
+				ss.denied = append(ss.denied, contact)
+			}
+		}
+	}
 	s.mu.Unlock()
 	for _, p := range shown {
 		s.tryType(ctx, stanza.Unavailable, p.From, contact, "")

@@ -176,3 +176,10 @@ func (b *broken) Update(ctx context.Context, user, contact jid.JID, fn func(rost
 type talks map[jid.JID][]jid.JID
 
 func (c talks) Contacts(_ context.Context, user jid.JID) ([]jid.JID, error) { return c[user], nil }
+
+// kept counts the users and domains that the Service remembers.
+func (r *rig) kept() int {
+	r.Service.mu.Lock()
+	defer r.Service.mu.Unlock()
+	return len(r.users) + len(r.domains)
+}

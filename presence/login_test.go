@@ -59,7 +59,7 @@ func TestManyContacts(t *testing.T) {
 	for _, resource := range []string{"a", "b", "c"} {
 		r.announce(`<presence from="juliet@capulet.example/` + resource + `" type="unavailable"/>`)
 	}
-	if n := len(r.users) + len(r.domains); n != 0 {
+	if n := r.kept(); n != 0 {
 		t.Errorf("%d users and domains left", n)
 	}
 }

@@ -201,3 +201,54 @@ func TestPeer(t *testing.T) {
 		peer.Quiet(time.Minute)
 	})
 }
+
+// A user with 1,000 contacts on 50 domains logs in: one link for each domain, one probe
+// for each contact, however long it takes.
+func TestManyDomains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := s2stest.NewNetwork(t)
+		peer := network.Peer("capulet.example")
+		mux := stanza.NewMux()
+		peer.Handle(mux)
+		people := &presence.Service{Roster: &roster.MemStore{}, Out: peer.Server()}
+		people.Register(mux)
+
+		var mu sync.Mutex
+		probes := map[jid.JID]int{}
+		for n := range 50 {
+			domain := fmt.Sprintf("d%d.example", n)
+			network.Peer(domain).Handle(stanza.PresenceFunc(func(_ context.Context, p *stanza.Stanza) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if p.Type == stanza.Probe {
+					probes[p.To]++
+				}
+				return nil
+			}))
+			for c := range 20 {
+				contact := jid.MustParse(fmt.Sprintf("c%d@%s", c, domain))
+				_, err := people.Roster.Update(t.Context(), juliet, contact, func(it roster.Item) (roster.Item, error) {
+					it.Subscription = roster.Both
+					return it, nil
+				})
+				must(t, err)
+			}
+		}
+		must(t, people.Announce(t.Context(), stanza.MustParse(`<presence from="juliet@capulet.example/balcony"/>`)))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(peer.Server().Streams()); n > 50 {
+			t.Errorf("%d links, want at most 50", n)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(probes) != 1000 {
+			t.Errorf("%d contacts probed, want 1000", len(probes))
+		}
+		for contact, n := range probes {
+			if n != 1 {
+				t.Errorf("%d probes of %s", n, contact)
+			}
+		}
+	})
+}

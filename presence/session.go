@@ -39,7 +39,9 @@ type session struct {
 	last     time.Time      // when that was
 	busy     bool           // a goroutine broadcasts
 	timer    bool           // one will look at the session later
+	again    bool           // the last broadcast did not reach everybody
 	directed map[jid.JID]struct{}
+	denied   []jid.JID // who lost sight of the user while busy
 }
 
 // available reports whether presence, which may be nil, is that of an available
@@ -48,6 +50,9 @@ func available(p *stanza.Stanza) bool { return p != nil && p.Type == "" }
 
 // changed reports whether subscribers have to be told something.
 func (ss *session) changed() bool {
+	if ss.again {
+		return true
+	}
 	if !available(ss.want) || !available(ss.sent) {
 		return available(ss.want) != available(ss.sent)
 	}
@@ -103,8 +108,8 @@ func to(p *stanza.Stanza, contact jid.JID) *stanza.Stanza {
 // becomes unavailable.
 //
 // The errors are [ErrAddress], [ErrType], [ErrResources], [ErrDirected], those of the
-// roster, after which the broadcast is tried again when Interval has passed, and
-// for directed presence those of Out.
+// roster and of ctx, after which the broadcast is made again when Interval has
+// passed, and for directed presence those of Out.
 func (s *Service) Announce(ctx context.Context, p *stanza.Stanza) error {
 	switch {
 	case p.Kind != stanza.Presence || p.Type != "" && p.Type != stanza.Unavailable:

@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -41,7 +42,7 @@ func TestLogin(t *testing.T) {
 	}
 	same(t, "ends twice", r.announce(`<presence from="juliet@capulet.example/balcony" type="unavailable"/>`))
 	r.announce(`<presence from="juliet@capulet.example/chamber" type="unavailable"/>`)
-	if n := len(r.users) + len(r.domains); n != 0 {
+	if n := r.kept(); n != 0 {
 		t.Errorf("%d users and domains are kept after all sessions", n)
 	}
 	if n := len(r.announce(balcony)); n != 6 {
@@ -132,7 +133,7 @@ func TestFlapping(t *testing.T) {
 			if got := broadcasts[len(broadcasts)-1]; got != want.String() {
 				t.Errorf("the last broadcast is %s, want %s", got, want)
 			}
-			if want.Type == stanza.Unavailable && len(r.users) != 0 {
+			if want.Type == stanza.Unavailable && r.kept() != 0 {
 				t.Error("a session that ended is kept for ever")
 			}
 		})
@@ -151,6 +152,7 @@ func TestFlush(t *testing.T) {
 		}
 		same(t, "flushed", r.take(), `<presence from="juliet@capulet.example/balcony" to="romeo@montague.example" type="unavailable"/>`)
 		time.Sleep(3 * time.Minute)
+		synctest.Wait()
 		same(t, "later", r.take())
 	})
 }
@@ -169,8 +171,70 @@ func TestBroadcastRetried(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		store.set(false)
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		same(t, "sent", r.take(), `<presence from="juliet@capulet.example/balcony" to="romeo@montague.example"/>`,
 			`<presence from="juliet@capulet.example" to="romeo@montague.example" type="probe"/>`)
+	})
+}
+
+// during is a Sender that does something once, in the middle of sending.
+type during struct {
+	*sink
+	do func()
+}
+
+func (d *during) Send(ctx context.Context, s *stanza.Stanza) error {
+	if do := d.do; do != nil {
+		d.do = nil
+		do()
+	}
+	return d.sink.Send(ctx, s)
+}
+
+// Somebody is denied while a broadcast is on its way to them: the last they hear is
+// that the session is unavailable.
+func TestDeniedDuringBroadcast(t *testing.T) {
+	r := newRig(t)
+	r.put(juliet, roster.Item{Contact: nurse, Subscription: roster.From})
+	r.put(juliet, roster.Item{Contact: romeo, Subscription: roster.From})
+	r.Out = &during{r.sink, func() {
+		if err := r.Deny(t.Context(), juliet, romeo); err != nil {
+			t.Error(err)
+		}
+	}}
+	sent := r.announce(balcony)
+	want := `<presence from="juliet@capulet.example/balcony" to="romeo@montague.example" type="unavailable"/>`
+	if last := sent[len(sent)-1]; last != want {
+		t.Errorf("the last stanza is %s, want %s", last, want)
+	}
+	if sent := r.announce(`<presence from="juliet@capulet.example/balcony"><show>xa</show></presence>`); len(sent) != 1 {
+		t.Errorf("sent %s", sent)
+	}
+}
+
+// A broadcast whose context ended half-way is made again, even if the session has
+// ended by then.
+func TestBroadcastInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.put(juliet, roster.Item{Contact: nurse, Subscription: roster.From})
+		r.put(juliet, roster.Item{Contact: romeo, Subscription: roster.From})
+		ctx, cancel := context.WithCancel(t.Context())
+		r.Out = &during{r.sink, cancel}
+		if err := r.Announce(ctx, stanza.MustParse(balcony)); !errors.Is(err, context.Canceled) {
+			t.Errorf("announce: %v", err)
+		}
+		same(t, "first half", r.take(), `<presence from="juliet@capulet.example/balcony" to="nurse@capulet.example"/>`)
+		gone := `<presence from="juliet@capulet.example/balcony" type="unavailable"/>`
+		same(t, "waits", r.announce(gone))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		same(t, "all", r.take(),
+			`<presence from="juliet@capulet.example/balcony" to="nurse@capulet.example" type="unavailable"/>`,
+			`<presence from="juliet@capulet.example/balcony" to="romeo@montague.example" type="unavailable"/>`)
+		if r.kept() != 0 {
+			t.Error("sessions are kept")
+		}
 	})
 }
 
@@ -204,7 +268,7 @@ func TestDirected(t *testing.T) {
 	same(t, "logout", r.announce(`<presence from="juliet@capulet.example/balcony" type="unavailable"><status>bye</status></presence>`),
 		`<presence from="juliet@capulet.example/balcony" to="stays@room.example/j" type="unavailable"><status>bye</status></presence>`,
 		`<presence from="juliet@capulet.example/balcony" to="romeo@montague.example" type="unavailable"><status>bye</status></presence>`)
-	if len(r.users) != 0 {
+	if r.kept() != 0 {
 		t.Error("sessions are kept")
 	}
 }
