@@ -98,6 +98,9 @@ func (s *Server) Explain(ctx context.Context, local, remote jid.JID, watch func(
 func (s *Server) while(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(s.ctx, cancel)
+	if s.ctx.Err() != nil {
+		cancel() // at once
+	}
 	return ctx, func() { stop(); cancel() }
 }
 

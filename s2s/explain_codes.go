@@ -9,15 +9,17 @@ const (
 	CodeOK          Code = "ok"
 	CodeInterrupted Code = "interrupted" // the context ended, or the server closed
 
-	CodeNotLocal     Code = "not-local"     // the local domain is none of the server's
-	CodeOwnDomain    Code = "own-domain"    // the remote domain is one of the server's
-	CodePolicyDenied Code = "policy-denied" // Config.Policy refuses the domain
+	CodeNotLocal      Code = "not-local"      // the local domain is none of the server's
+	CodeOwnDomain     Code = "own-domain"     // the remote domain is one of the server's
+	CodePolicyDenied  Code = "policy-denied"  // Config.Policy refuses the domain
+	CodeUnusualDomain Code = "unusual-domain" // an address or a single label, which Config.Reach does not allow
 
 	CodeNoSuchDomain       Code = "no-such-domain"
 	CodeNoService          Code = "no-service"             // the SRV record says so
 	CodeDNSUnavailable     Code = "dns-unavailable"        // the SRV records could not be had
 	CodeTargetNoAddress    Code = "target-without-address" // the host of an SRV record does not exist
 	CodeAddressUnavailable Code = "address-unavailable"    // its addresses could not be had
+	CodeForbiddenAddress   Code = "address-not-allowed"    // one that Config.Reach does not allow
 
 	CodeConnectionRefused Code = "connection-refused"
 	CodeConnectionTimeout Code = "connection-timeout"
@@ -84,6 +86,10 @@ func remedy(c Code, local, remote string) string {
 		return remote + " is served here and is never connected to; check it with CheckDomain."
 	case CodePolicyDenied:
 		return "This server's own policy does not federate with " + remote + "; change the policy if that is not meant."
+	case CodeUnusualDomain:
+		return "Domains that are IP addresses or have no dot are refused unless Config.Reach allows them."
+	case CodeForbiddenAddress:
+		return "DNS names an address that is not of the open network, which is refused unless Config.Reach.Private allows it: the DNS of " + remote + " has to name a public one."
 	case CodeNoSuchDomain:
 		return "Check the spelling of " + remote + "; its DNS needs an SRV record _xmpp-server._tcp." + remote + " or an address."
 	case CodeNoService:

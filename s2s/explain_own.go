@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"isthmus.im/internal/locate"
 	"isthmus.im/internal/pkixid"
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
@@ -44,7 +45,11 @@ func (s *Server) CheckDomain(ctx context.Context, domain jid.JID, watch func(Fin
 	ctx, cancel := s.while(ctx)
 	defer cancel()
 	p := s.newProbe(domain.Host(), jid.JID{}, watch)
-	if !s.serves(p.local) {
+	switch {
+	case ctx.Err() != nil:
+		p.failed(StepPolicy, CodeInterrupted, ctx.Err())
+		return p.finish()
+	case !s.serves(p.local):
 		p.failed(StepPolicy, CodeNotLocal, nil)
 		return p.finish()
 	}
@@ -112,6 +117,7 @@ func (p *probe) visit(ctx context.Context) {
 	other, err := New(Config{
 		Services: []string{stranger}, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Handler: stanza.NewMux(),
 		Verifier: s.verifier, Resolver: s.resolver, Dialer: s.dialer, Limits: s.limits, Logger: s.log,
+		Reach: Reach{Private: true, Literals: true, Dotless: true},
 	})
 	if err != nil {
 		p.failed(StepTCP, CodeInterrupted, err)
@@ -134,13 +140,11 @@ func (p *probe) take(f Finding) {
 	if f.Step != StepTCP || f.Status != StatusOK {
 		return
 	}
-	if ap, err := netip.ParseAddrPort(f.Addr); err == nil && private(ap.Addr()) {
-		p.found(StepAddress, StatusWarning, CodePrivateAddress, ap.Addr().String())
+	if ap, err := netip.ParseAddrPort(f.Addr); err == nil {
+		if why, forbidden := locate.Forbidden(ap.Addr()); forbidden {
+			p.found(StepAddress, StatusWarning, CodePrivateAddress, why)
+		}
 	}
-}
-
-func private(a netip.Addr) bool {
-	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }
 
 // certificate looks at the certificate that would be shown for a local domain.

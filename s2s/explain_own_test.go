@@ -149,5 +149,9 @@ func TestCheckDomain(t *testing.T) {
 		if r := fed.CheckDomain(t.Context(), jid.MustParse(there), nil); r.Code != s2s.CodeNotLocal || r.Reachable {
 			t.Errorf("a domain that is not local: %+v", r)
 		}
+		fed.Close()
+		if r := fed.CheckDomain(t.Context(), jid.MustParse(here), nil); r.Code != s2s.CodeInterrupted || r.Reachable {
+			t.Errorf("after Close: %+v", r)
+		}
 	})
 }

@@ -22,19 +22,23 @@ import (
 // allowed takes the first step.
 func (p *probe) allowed(ctx context.Context) bool {
 	switch {
+	case ctx.Err() != nil:
+		p.failed(StepPolicy, CodeInterrupted, ctx.Err())
 	case !p.s.serves(p.local):
 		p.failed(StepPolicy, CodeNotLocal, nil)
 	case p.s.serves(p.remote):
 		p.failed(StepPolicy, CodeOwnDomain, nil)
 	default:
-		if p.s.policy != nil {
-			if err := p.s.policy(ctx, p.remote); err != nil {
-				p.failed(StepPolicy, CodePolicyDenied, err)
-				return false
-			}
+		err := p.s.mayReach(ctx, p.remote)
+		switch {
+		case err == nil:
+			p.ok(StepPolicy, "")
+			return true
+		case errors.Is(err, errLiteral), errors.Is(err, errDotless):
+			p.failed(StepPolicy, CodeUnusualDomain, err)
+		default:
+			p.failed(StepPolicy, CodePolicyDenied, err)
 		}
-		p.ok(StepPolicy, "")
-		return true
 	}
 	return false
 }
@@ -62,7 +66,13 @@ func (p *probe) reach(ctx context.Context, shallow bool) {
 		p.target = net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port)))
 		for _, addr := range p.addresses(ctx, t, domain) {
 			p.addr = netip.AddrPortFrom(addr.Unmap(), t.Port).String()
-			done := p.attempt(ctx, t.Direct, shallow)
+			why, forbidden := locate.Forbidden(addr)
+			done := false
+			if forbidden && !p.s.reach.Private {
+				p.found(StepAddress, StatusFailed, CodeForbiddenAddress, why)
+			} else {
+				done = p.attempt(ctx, t.Direct, shallow)
+			}
 			p.addr = ""
 			if done && !shallow || ctx.Err() != nil {
 				return
@@ -187,7 +197,7 @@ func (p *probe) ping(ctx context.Context, c *conn, ready stream.Ready) {
 	defer c.end(nil)
 	s := p.s
 	if !ready.Bidi && !s.listening() {
-		p.found(StepPing, StatusInfo, CodePingSkipped, "this server does not listen, so no answer could reach it")
+		p.settle(ctx, ended)
 		return
 	}
 	iq := &stanza.Stanza{Kind: stanza.IQ, Type: stanza.Get, ID: newID(), From: p.local, To: p.remote, Inner: []byte("<ping xmlns='" + nsPing + "'/>")}
@@ -216,6 +226,22 @@ func (p *probe) ping(ctx context.Context, c *conn, ready stream.Ready) {
 		p.failedIn(ctx, StepPing, codeOfEnd(cause), cause)
 	case <-timer.C:
 		p.failed(StepPing, CodePingUnanswered, nil)
+	case <-ctx.Done():
+		p.failed(StepPing, CodeInterrupted, ctx.Err())
+	}
+}
+
+// settle takes the place of a ping that cannot be answered: a peer that refuses
+// us although it has authenticated us says so at once.
+func (p *probe) settle(ctx context.Context, ended <-chan error) {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case cause := <-ended:
+		p.report.Reachable = false
+		p.failedIn(ctx, StepPing, codeOfEnd(cause), cause)
+	case <-timer.C:
+		p.found(StepPing, StatusInfo, CodePingSkipped, "this server does not listen, so no answer could reach it")
 	case <-ctx.Done():
 		p.failed(StepPing, CodeInterrupted, ctx.Err())
 	}

@@ -1,9 +1,12 @@
 package s2s_test
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"flag"
+	"log/slog"
 	"net"
 	"os"
 	"reflect"
@@ -33,6 +36,7 @@ func explained(t *testing.T, cfg s2s.Config) (*s2s.Server, *s2s.Report) {
 		&net.SRV{Target: "old.montague.example.", Port: 5269, Priority: 1},
 		&net.SRV{Target: "xmpp.montague.example.", Port: 5269, Priority: 2})
 	n.Delay(here, there, 20*time.Millisecond)
+	synctest.Wait() // both listen now
 	return fed, fed.Explain(t.Context(), jid.MustParse(here), jid.MustParse(there), nil)
 }
 
@@ -84,26 +88,58 @@ func TestExplainLeavesNothing(t *testing.T) {
 	}
 }
 
+// deaf returns a server that does not listen.
+func deaf(t *testing.T, n *s2stest.Network, reach s2s.Reach) *s2s.Server {
+	fed, err := s2s.New(s2s.Config{
+		Domains: []string{here}, TLS: &tls.Config{Certificates: []tls.Certificate{n.Certificate(here)}}, Handler: stanza.NewMux(),
+		Verifier: s2s.PKIX{Roots: n.Roots()}, Resolver: n.Resolver(), Dialer: n.Dialer(here), Reach: reach,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { fed.Close() })
+	return fed
+}
+
 // A server that does not listen gets as far as it can.
 func TestExplainWithoutListener(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		policy func(context.Context, jid.JID) error
+		closed bool
+		want   s2s.Code
+	}{
+		{"well", nil, false, s2s.CodePingSkipped},
+		{"refused", func(context.Context, jid.JID) error { return errors.New("no") }, false, s2s.CodePeerPolicy},
+		{"closed", nil, true, s2s.CodeInterrupted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := s2stest.NewNetwork(t)
+				n.PeerConfig(s2s.Config{Services: []string{there}, Policy: c.policy})
+				fed := deaf(t, n, s2s.Reach{Private: true})
+				if c.closed {
+					fed.Close()
+				}
+				r := fed.Explain(t.Context(), jid.MustParse(here), jid.MustParse(there), nil)
+				if last := r.Findings[len(r.Findings)-1]; last.Code != c.want || r.Reachable != (c.want == s2s.CodePingSkipped) {
+					t.Errorf("%+v", r)
+				}
+			})
+		})
+	}
+}
+
+// Explain connects to no address that the server itself would not connect to.
+func TestExplainKeepsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := s2stest.NewNetwork(t)
 		n.Peer(there)
-		fed, err := s2s.New(s2s.Config{
-			Domains: []string{here}, TLS: &tls.Config{Certificates: []tls.Certificate{n.Certificate(here)}}, Handler: stanza.NewMux(),
-			Verifier: s2s.PKIX{Roots: n.Roots()}, Resolver: n.Resolver(), Dialer: n.Dialer(here),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := fed.Explain(t.Context(), jid.MustParse(here), jid.MustParse(there), nil)
-		if last := r.Findings[len(r.Findings)-1]; !r.Reachable || last.Code != s2s.CodePingSkipped {
+		r := deaf(t, n, s2s.Reach{}).Explain(t.Context(), jid.MustParse(here), jid.MustParse(there), nil)
+		last := r.Findings[len(r.Findings)-1]
+		if r.Code != s2s.CodeForbiddenAddress || last.Step != s2s.StepAddress || last.Addr != "10.0.0.1:5269" || last.Remedy == "" {
 			t.Errorf("%+v", r)
-		}
-		fed.Close()
-		r = fed.Explain(t.Context(), jid.MustParse(here), jid.MustParse(there), nil)
-		if r.Reachable || r.Code != s2s.CodeInterrupted {
-			t.Errorf("after Close: %+v", r)
 		}
 	})
 }

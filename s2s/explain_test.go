@@ -103,6 +103,7 @@ var faults = []struct {
 	{s2s.CodePolicyDenied, s2s.StepPolicy, func(w *world) {
 		w.cfg.Policy = func(context.Context, jid.JID) error { return errors.New("an ancient grudge") }
 	}},
+	{s2s.CodeUnusualDomain, s2s.StepPolicy, func(w *world) { w.remote = "localhost" }},
 	{s2s.CodeNoSuchDomain, s2s.StepAddress, func(*world) {}},
 	{s2s.CodeNoService, s2s.StepDNS, func(w *world) { w.n.SetSRV(there, &net.SRV{Target: "."}) }},
 	{s2s.CodeDNSUnavailable, s2s.StepDNS, func(w *world) {
@@ -233,6 +234,7 @@ func TestExplainFaults(t *testing.T) {
 				w.cfg = s2s.Config{Domains: []string{here}, Handler: stanza.NewMux()}
 				f.inject(w)
 				fed := w.n.Server(w.cfg)
+				synctest.Wait() // it listens now
 				var watched []s2s.Finding
 				r := fed.Explain(w.ctx, jid.MustParse(w.local), jid.MustParse(w.remote), func(f s2s.Finding) { watched = append(watched, f) })
 				text, err := json.MarshalIndent(r, "", "  ")
