@@ -161,3 +161,48 @@ func TestExplainTextsAreTame(t *testing.T) {
 		}
 	})
 }
+
+// Direct TLS has the same steps; the certificate comes before the stream.
+func TestExplainDirectTLS(t *testing.T) {
+	for _, c := range []struct {
+		direct bool // what the peer speaks
+		want   s2s.Code
+	}{{true, s2s.CodeOK}, {false, s2s.CodeTLSFailed}} {
+		synctest.Test(t, func(t *testing.T) {
+			n := s2stest.NewNetwork(t)
+			srv, err := s2s.New(s2s.Config{
+				Services: []string{there}, TLS: &tls.Config{Certificates: []tls.Certificate{n.Certificate(there)}}, Handler: stanza.NewMux(),
+				Verifier: s2s.PKIX{Roots: n.Roots()}, Resolver: n.Resolver(), Dialer: n.Dialer(there), Reach: s2s.Reach{Private: true},
+				Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, done := n.Listen(there), make(chan struct{})
+			serve := srv.Serve
+			if c.direct {
+				serve = srv.ServeTLS
+			}
+			go func() { defer close(done); serve(l) }()
+			t.Cleanup(func() { srv.Close(); <-done })
+			fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Resolver: directOnly{n.Resolver()}})
+			synctest.Wait()
+			r := fed.Explain(t.Context(), jid.MustParse(here), jid.MustParse(there), nil)
+			var steps []string
+			for _, f := range r.Findings {
+				steps = append(steps, string(f.Step))
+			}
+			got := strings.Join(steps, " ")
+			want := "policy dns address tcp tls identity stream features auth limits acks ping"
+			if !c.direct {
+				want = "policy dns address tcp tls"
+			}
+			if r.Reachable != c.direct || r.Code != c.want || got != want {
+				t.Errorf("direct %t: %s, %s", c.direct, r.Code, got)
+			}
+			if !strings.Contains(r.Findings[1].Detail, "(direct TLS)") {
+				t.Errorf("dns: %s", r.Findings[1].Detail)
+			}
+		})
+	}
+}
