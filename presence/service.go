@@ -56,8 +56,9 @@ type Service struct {
 	// OnUnknown reports that a contact's presence is not known any more, as the link
 	// with the contact's domain was lost; see DomainLost. Nil: nobody is told.
 	OnUnknown func(ctx context.Context, user, contact jid.JID)
-	// OnRoster reports a changed item. One that was removed from the roster is not
-	// InRoster. Nil: nobody is told.
+	// OnRoster reports a changed item as it is when the call begins, so that changes
+	// in quick succession may be reported as one, twice. One that was removed from the
+	// roster is not InRoster. Nil: nobody is told.
 	OnRoster func(ctx context.Context, user jid.JID, it roster.Item)
 
 	// Interval is the least time between two broadcasts of one session. Changes that

@@ -67,8 +67,8 @@ func (s *Service) Remove(ctx context.Context, user, contact jid.JID) error {
 			err = failed
 		}
 	}
-	if listed && s.OnRoster != nil {
-		s.OnRoster(ctx, user, gone)
+	if listed {
+		s.push(ctx, user, gone)
 	}
 	return err
 }
@@ -131,10 +131,22 @@ func (s *Service) perform(ctx context.Context, user, contact jid.JID, st step, i
 	if it.Subscription.HasTo() {
 		s.watchIfOnline(user, contact.Domain())
 	}
-	if eff.Push && s.OnRoster != nil {
-		s.OnRoster(ctx, user, it)
+	if eff.Push {
+		s.push(ctx, user, it)
 	}
 	return err
+}
+
+// push reports a changed item as it is now, for more may have happened since it was
+// stored.
+func (s *Service) push(ctx context.Context, user jid.JID, it roster.Item) {
+	if s.OnRoster == nil {
+		return
+	}
+	if now, err := s.item(ctx, user, it.Contact); err == nil {
+		it = now
+	}
+	s.OnRoster(ctx, user, it)
 }
 
 // show hands a received stanza to the host.
