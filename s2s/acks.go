@@ -84,7 +84,7 @@ func (a *acks) end() bool {
 
 // enableAcks asks the peer to acknowledge what is written to the stream.
 func (c *conn) enableAcks() {
-	c.counting = true
+	c.counting.Store(true)
 	c.preamble = append(c.preamble, smEnable...)
 	c.acks = c.newAcks(acksAsked)
 }
@@ -100,16 +100,17 @@ func (c *conn) newAcks(state acksState) acks {
 func (c *conn) management(t *xmlscan.Token) error {
 	switch string(t.Local) {
 	case "r":
-		if c.counting {
+		if c.counting.Load() {
 			b := strconv.AppendUint([]byte("<a xmlns='"+nsSM+"' h='"), uint64(c.handled), 10)
 			return c.write(append(b, "'/>"...))
 		}
 		return c.write([]byte(smUnasked))
 	case "enable":
-		if c.counting || c.out {
+		if c.counting.Load() || c.out {
 			return c.write([]byte(smUnasked))
 		}
-		c.counting, c.handled = true, 0
+		c.handled = 0
+		c.counting.Store(true)
 		if err := c.write([]byte(smEnabled)); err != nil || c.link == nil {
 			return err
 		}

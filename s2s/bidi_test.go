@@ -44,8 +44,14 @@ func TestOneStreamBothWays(t *testing.T) {
 						}
 					}
 					synctest.Wait()
-					if s := fed.Streams(); len(s) != c.want {
-						t.Errorf("%d streams, want %d", len(s), c.want)
+					streams := fed.Streams()
+					if len(streams) != c.want {
+						t.Errorf("%d streams, want %d", len(streams), c.want)
+					}
+					for _, s := range streams {
+						if s.Bidi != (c.want == 1) || !s.SM {
+							t.Errorf("stream %+v", s)
+						}
 					}
 					// Streams end and come again without loss, idle or cut.
 					time.Sleep(11 * time.Minute)

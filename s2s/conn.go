@@ -44,8 +44,8 @@ type conn struct {
 	waiting atomic.Int64  // stanzas that wait for the handler
 	room    chan struct{} // buffered; there is room for more of them
 
-	counting bool   // stream management is on; belongs to the reader
-	handled  uint32 // stanzas received since; belongs to the reader
+	counting atomic.Bool // stream management is on; set by the reader
+	handled  uint32      // stanzas received since; belongs to the reader
 
 	wmu    sync.Mutex
 	footer bool // our closing tag was sent; under wmu

@@ -17,6 +17,8 @@ type StreamInfo struct {
 	Local, Remote jid.JID
 	Addr          netip.AddrPort // the peer's
 	Outgoing      bool           // opened by this server
+	Bidi          bool           // stanzas travel both ways (XEP-0288)
+	SM            bool           // what this server sends, or what it receives, is acknowledged (XEP-0198)
 	Method        string         // how the initiating side authenticated: "EXTERNAL"
 	TLSVersion    uint16         // tls.VersionTLS13, ...
 	CipherSuite   uint16
@@ -54,10 +56,20 @@ func (s *Server) Streams() []StreamInfo {
 func (c *conn) info() StreamInfo {
 	cs := c.tls.ConnectionState()
 	return StreamInfo{
-		ID: c.id, Local: c.local, Remote: c.remote, Addr: c.addr(), Outgoing: c.out, Method: c.method,
+		ID: c.id, Local: c.local, Remote: c.remote, Addr: c.addr(), Outgoing: c.out, Bidi: c.bidi, SM: c.managed(), Method: c.method,
 		TLSVersion: cs.Version, CipherSuite: cs.CipherSuite, Since: c.since,
 		In: c.in.Load(), Out: c.sent.Load(),
 	}
+}
+
+// managed reports whether the stream is under stream management.
+func (c *conn) managed() bool {
+	if !c.out {
+		return c.counting.Load()
+	}
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	return c.acks.state == acksOn
 }
 
 // traceOut returns the function that reports written stanzas; nil if nobody

@@ -29,7 +29,10 @@ type server struct {
 
 // start starts a server with users of any name, where the kit's DNS says that
 // other.test is.
-func start(t *testing.T, kit *interop.Kit) *server {
+func start(t *testing.T, kit *interop.Kit) *server { return startWith(t, kit, false) }
+
+// startWith is start with Config.Bidi.
+func startWith(t *testing.T, kit *interop.Kit, bidi bool) *server {
 	t.Helper()
 	pem, err := os.ReadFile(kit.CA)
 	if err != nil {
@@ -56,6 +59,7 @@ func start(t *testing.T, kit *interop.Kit) *server {
 		Verifier: s2s.PKIX{Roots: roots},
 		DNS:      []string{kit.DNS},
 		Reach:    s2s.Reach{Private: true},
+		Bidi:     bidi,
 		Logger:   slog.New(slog.NewTextHandler(logFile, nil)),
 	})
 	if err != nil {
