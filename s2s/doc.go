@@ -70,6 +70,14 @@
 // (Limits.Unconfirmed) are sent again. So none is lost, but a recipient may see
 // a message or request twice.
 //
+// # When it does not work
+//
+// [Server.Explain] goes to a domain step by step and says of each step what was
+// found, how long it took and what to do about it; [Server.CheckDomain] says what
+// others see of one of ours. [Server.Streams] lists the streams, [Trace] has hooks
+// for what happens. Addresses that are not of the open network are refused
+// unless Config.Reach says otherwise; a test or a closed federation needs that.
+//
 // # What is bounded
 //
 // [Limits] lists every quantity that a peer controls. The defaults suit a
