@@ -1,0 +1,89 @@
+package s2s_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"isthmus.im/jid"
+	"isthmus.im/s2s"
+	"isthmus.im/s2s/s2stest"
+	"isthmus.im/stanza"
+)
+
+// arrivals are the bodies that came, without repetitions by id.
+type arrivals struct {
+	mu     sync.Mutex
+	seen   map[string]bool
+	bodies []string
+	errors int
+}
+
+func (a *arrivals) handler() stanza.Handler {
+	return stanza.HandlerFunc(func(_ context.Context, m *stanza.Stanza) (*stanza.Stanza, error) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if m.Err() != nil {
+			a.errors++
+		} else if !a.seen[m.ID] {
+			a.seen[m.ID] = true
+			a.bodies = append(a.bodies, m.Body())
+		}
+		return nil, nil
+	})
+}
+
+// Ten thousand messages each way, while the connections are cut six times, come
+// in order and are none too few, on streams of their own and on one for both.
+func TestTenThousandThroughCuts(t *testing.T) {
+	const n, cuts = 10_000, 6
+	for _, bidi := range []bool{false, true} {
+		t.Run(fmt.Sprintf("both ways on one stream %t", bidi), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				net := s2stest.NewNetwork(t)
+				boxes := map[string]*arrivals{here: {seen: make(map[string]bool)}, there: {seen: make(map[string]bool)}}
+				servers := make(map[string]*s2s.Server)
+				for domain, box := range boxes {
+					servers[domain] = net.Server(s2s.Config{Services: []string{domain}, Handler: box.handler(), Bidi: bidi})
+				}
+				var senders sync.WaitGroup
+				send := func(from, to string) {
+					a, b := jid.MustParse("a@"+from), jid.MustParse("b@"+to)
+					for i := range n {
+						if err := servers[from].Send(t.Context(), stanza.Text(a, b, fmt.Sprint(i))); err != nil {
+							t.Errorf("message %d: %v", i, err)
+						}
+						if i%100 == 99 {
+							time.Sleep(10 * time.Millisecond)
+						}
+					}
+				}
+				senders.Go(func() { send(here, there) })
+				senders.Go(func() { send(there, here) })
+				for range cuts {
+					time.Sleep(137 * time.Millisecond)
+					net.Cut(here, there)
+					time.Sleep(50 * time.Millisecond)
+					net.Heal(here, there)
+				}
+				senders.Wait()
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				for domain, box := range boxes {
+					if len(box.bodies) != n || box.errors > 0 {
+						t.Errorf("%s: %d of %d messages, %d errors", domain, len(box.bodies), n, box.errors)
+					}
+					for i, body := range box.bodies {
+						if body != fmt.Sprint(i) {
+							t.Errorf("%s: message %s at place %d", domain, body, i)
+							break
+						}
+					}
+				}
+			})
+		})
+	}
+}
