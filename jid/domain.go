@@ -53,11 +53,18 @@ func (j JID) ASCIIDomain() string {
 	if isASCII(d) {
 		return d
 	}
-	a, err := idna.Punycode.ToASCII(d)
-	if err != nil {
-		return d
+	// Label by label: beside one that is not ASCII, an older domain may have one
+	// that looks like an A-label and is none.
+	labels := strings.Split(d, ".")
+	for i, label := range labels {
+		if isASCII(label) {
+			continue
+		}
+		if a, err := idna.Punycode.ToASCII(label); err == nil {
+			labels[i] = a
+		}
 	}
-	return a
+	return strings.Join(labels, ".")
 }
 
 // normalDomain brings a domain part to the form of RFC 7622 section 3.2: the
