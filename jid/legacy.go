@@ -129,6 +129,9 @@ func idna2003Label(label string) (string, error) {
 				return u, nil
 			}
 		}
+		if !isASCII(label) {
+			return "", ErrLabel // RFC 3490 section 4.1, step 5: it has no A-label
+		}
 	}
 	return label, checkLabel(label)
 }
