@@ -69,7 +69,7 @@ fuzz:
 		for p in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \
 			for t in $$(cat "$$p"/*_test.go | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
 				echo "--- $$p: $$t"; \
-				(cd "$$p" && INTEROP=off go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) .); \
+				"$(CURDIR)/internal/interop/fuzz.sh" "$$p" "$$t" $(FUZZTIME); \
 			done; \
 		done ); \
 	done
