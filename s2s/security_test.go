@@ -48,7 +48,7 @@ func TestLimitsAreDocumented(t *testing.T) {
 
 // limitComments returns names and comments of the fields of Limits.
 func limitComments(t *testing.T) (fields [][2]string) {
-	f, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	f, err := parser.ParseFile(token.NewFileSet(), "limits.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,85 @@
+package s2s
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Limits bounds what a peer, or an unreachable peer, may cost. A zero field
+// takes the default in its comment; a negative one is refused by [New].
+type Limits struct {
+	StanzaBytes    int           // size of one inbound stanza; 512 KiB
+	PreAuthBytes   int           // the same before the peer has authenticated; 10,000 bytes
+	Depth          int           // nesting within a stanza; 64
+	Queue          int           // stanzas waiting per route; 10,000
+	QueueBytes     int           // their size per route; 16 MiB
+	QueueAge       time.Duration // how long a stanza waits for its domain to be reachable; 5 min
+	Unconfirmed    int           // written stanzas kept for a stream whose peer does not acknowledge, to be sent again should it die; 512
+	Unacknowledged int           // written stanzas that await the peer's acknowledgement (XEP-0198); 8,192
+	Ack            time.Duration // time for the peer to answer a request for acknowledgement; 30 s
+	Lane           int           // stanzas waiting per (from, to) pair for the handler; 1,024
+	StreamQueue    int           // stanzas of one stream waiting for the handler, before no more is read from it; 4,096
+	LaneWait       time.Duration // how long a full lane holds up its stream before it refuses; 2 s
+	Streams        int           // inbound streams; 100,000
+	Negotiating    int           // inbound streams that have not authenticated; 1,024
+	Negotiation    time.Duration // time to authenticate, and to connect to one target; 30 s
+	Write          time.Duration // time for one write to make its way into the network; 60 s
+	Idle           time.Duration // silence after which a stream is closed; 10 min
+	Close          time.Duration // time for the peer to answer a closing tag; 5 s
+	HandlerTime    time.Duration // life of a handler's context; 30 s
+	Requests       int           // requests waiting for their answers; 100,000
+}
+
+// fill gives every zero field its default.
+func (l *Limits) fill() error {
+	ints := []struct {
+		name string
+		v    *int
+		d    int
+	}{
+		{"StanzaBytes", &l.StanzaBytes, 512 << 10},
+		{"PreAuthBytes", &l.PreAuthBytes, 10_000},
+		{"Depth", &l.Depth, 64},
+		{"Queue", &l.Queue, 10_000},
+		{"QueueBytes", &l.QueueBytes, 16 << 20},
+		{"Unconfirmed", &l.Unconfirmed, 512},
+		{"Unacknowledged", &l.Unacknowledged, 8192},
+		{"Lane", &l.Lane, 1024},
+		{"StreamQueue", &l.StreamQueue, 4096},
+		{"Streams", &l.Streams, 100_000},
+		{"Negotiating", &l.Negotiating, 1024},
+		{"Requests", &l.Requests, 100_000},
+	}
+	for _, f := range ints {
+		if *f.v < 0 || *f.v > math.MaxInt32 {
+			return fmt.Errorf("s2s: Limits.%s is %d", f.name, *f.v)
+		}
+		if *f.v == 0 {
+			*f.v = f.d
+		}
+	}
+	durations := []struct {
+		name string
+		v    *time.Duration
+		d    time.Duration
+	}{
+		{"QueueAge", &l.QueueAge, 5 * time.Minute},
+		{"Ack", &l.Ack, 30 * time.Second},
+		{"LaneWait", &l.LaneWait, 2 * time.Second},
+		{"Negotiation", &l.Negotiation, 30 * time.Second},
+		{"Write", &l.Write, time.Minute},
+		{"Idle", &l.Idle, 10 * time.Minute},
+		{"Close", &l.Close, 5 * time.Second},
+		{"HandlerTime", &l.HandlerTime, 30 * time.Second},
+	}
+	for _, f := range durations {
+		if *f.v < 0 {
+			return fmt.Errorf("s2s: Limits.%s is %v", f.name, *f.v)
+		}
+		if *f.v == 0 {
+			*f.v = f.d
+		}
+	}
+	return nil
+}
