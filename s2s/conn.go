@@ -28,9 +28,11 @@ type conn struct {
 	// Set once, by the negotiation.
 	id            string
 	local, remote jid.JID
-	method        string
+	mechanism     string
 	lang          string // of what the peer sends without saying so itself
 	since         time.Time
+	method        Method    // how the peer proved its domain
+	assurance     Assurance // the same, with the rest; set by open
 
 	watch func(stream.Event) // sees the negotiation; nil: nobody does
 
@@ -187,6 +189,8 @@ func (c *conn) open() bool {
 	c.active.Store(c.since.UnixNano())
 	c.sock.SetDeadline(time.Time{})
 	c.scan.SetLimits(c.s.stanzaLimits())
+	cs := c.tls.ConnectionState()
+	c.assurance = assure(c.method, &cs, c.since)
 	if !c.s.addConn(c) {
 		return false
 	}

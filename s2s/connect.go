@@ -153,7 +153,7 @@ func (s *Server) dial(ctx context.Context, l *link, addr netip.AddrPort, direct 
 		sock.Close()
 		return nil, &stageError{stageOf(err), publicError(err)}
 	}
-	c.id, c.method, c.lang = ready.StreamID, ready.Method, ready.Lang
+	c.id, c.mechanism, c.lang = ready.StreamID, ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
 	if idle := time.Duration(ready.Limits.IdleSeconds) * time.Second; idle > 0 {
 		c.idleTime = min(c.idleTime, idle*3/4) // be the first to close

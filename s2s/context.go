@@ -12,6 +12,7 @@ import (
 type handlerContext struct {
 	context.Context // the server's
 	deadline        time.Time
+	from            *conn // the stream the stanza came by; nil: none
 
 	mu    sync.Mutex
 	done  chan struct{}
@@ -22,6 +23,17 @@ type handlerContext struct {
 
 // Deadline returns when the handler's time is up.
 func (c *handlerContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// Value knows the Assurance of the stream.
+func (c *handlerContext) Value(key any) any {
+	if _, ok := key.(assuranceKey); ok {
+		if c.from == nil {
+			return nil
+		}
+		return c.from.assurance
+	}
+	return c.Context.Value(key)
+}
 
 // Done returns a channel that is closed when the context ends.
 func (c *handlerContext) Done() <-chan struct{} {

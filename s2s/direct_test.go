@@ -56,7 +56,7 @@ func TestDirectTLSOut(t *testing.T) {
 			t.Errorf("%d streams, want one each way", len(streams))
 		}
 		for _, s := range streams {
-			if s.Method != "EXTERNAL" || s.TLSVersion != 0x304 {
+			if s.Mechanism != "EXTERNAL" || s.Assurance.TLSVersion != 0x304 {
 				t.Errorf("stream: %+v", s)
 			}
 		}

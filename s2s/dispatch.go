@@ -47,7 +47,7 @@ func (s *Server) dispatch(_ pair, a arrival) {
 	}
 	st := a.st
 	begin := time.Now()
-	ctx := &handlerContext{Context: s.ctx, deadline: begin.Add(s.limits.HandlerTime)}
+	ctx := &handlerContext{Context: s.ctx, deadline: begin.Add(s.limits.HandlerTime), from: a.c}
 	defer ctx.end(context.Canceled)
 	head := *st // the handler owns st
 	head.Inner = nil

@@ -68,8 +68,8 @@ func TestStreamsAreDescribed(t *testing.T) {
 			t.Fatalf("%d streams, want 2", len(streams))
 		}
 		for i, s := range streams {
-			if s.Local.String() != here || s.Remote.String() != there || s.Method != "EXTERNAL" || s.Outgoing != (i == 1) ||
-				s.TLSVersion != 0x304 || s.ID == "" || !s.Addr.IsValid() {
+			if s.Local.String() != here || s.Remote.String() != there || s.Mechanism != "EXTERNAL" || s.Outgoing != (i == 1) ||
+				s.Assurance.TLSVersion != 0x304 || s.ID == "" || !s.Addr.IsValid() {
 				t.Errorf("stream %d: %+v", i, s)
 			}
 		}

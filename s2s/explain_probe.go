@@ -187,7 +187,7 @@ func (p *probe) offers(ready stream.Ready) {
 
 // ping asks the peer over the new stream. The answer may come by any stream.
 func (p *probe) ping(ctx context.Context, c *conn, ready stream.Ready) {
-	c.id, c.method, c.lang, c.bidi = ready.StreamID, ready.Method, ready.Lang, ready.Bidi
+	c.id, c.mechanism, c.lang, c.bidi = ready.StreamID, ready.Method, ready.Lang, ready.Bidi
 	ended := p.s.serveProbe(c)
 	if ended == nil {
 		c.sock.Close()

@@ -114,7 +114,7 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		return publicError(err)
 	}
 	c.id, c.local, c.remote = ready.StreamID, ready.Local, ready.Remote
-	c.method, c.lang = ready.Method, ready.Lang
+	c.mechanism, c.lang = ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
 	if s.policy != nil {
 		if err := s.policy(ctx, c.remote); err != nil {

@@ -2,7 +2,6 @@ package s2s
 
 import (
 	"cmp"
-	"crypto/tls"
 	"net/netip"
 	"slices"
 	"time"
@@ -19,17 +18,10 @@ type StreamInfo struct {
 	Outgoing      bool           // opened by this server
 	Bidi          bool           // stanzas travel both ways (XEP-0288)
 	SM            bool           // what this server sends, or what it receives, is acknowledged (XEP-0198)
-	Method        string         // how the initiating side authenticated: "EXTERNAL"
-	TLSVersion    uint16         // tls.VersionTLS13, ...
-	CipherSuite   uint16
+	Mechanism     string         // how the initiating side authenticated: "EXTERNAL"
+	Assurance     Assurance      // how the peer proved its domain
 	Since         time.Time
 	In, Out       uint64 // stanzas received and sent
-}
-
-// TLS returns version and cipher suite in words, such as
-// "TLS 1.3, TLS_AES_128_GCM_SHA256".
-func (i StreamInfo) TLS() string {
-	return tls.VersionName(i.TLSVersion) + ", " + tls.CipherSuiteName(i.CipherSuite)
 }
 
 // Streams returns the authenticated streams, ordered by remote domain, local
@@ -54,10 +46,9 @@ func (s *Server) Streams() []StreamInfo {
 }
 
 func (c *conn) info() StreamInfo {
-	cs := c.tls.ConnectionState()
 	return StreamInfo{
-		ID: c.id, Local: c.local, Remote: c.remote, Addr: c.addr(), Outgoing: c.out, Bidi: c.bidi, SM: c.managed(), Method: c.method,
-		TLSVersion: cs.Version, CipherSuite: cs.CipherSuite, Since: c.since,
+		ID: c.id, Local: c.local, Remote: c.remote, Addr: c.addr(), Outgoing: c.out, Bidi: c.bidi, SM: c.managed(), Mechanism: c.mechanism,
+		Assurance: c.assurance, Since: c.since,
 		In: c.in.Load(), Out: c.sent.Load(),
 	}
 }

@@ -93,5 +93,9 @@ func (e *handshakeError) Unwrap() error { return e.err }
 
 func (c *conn) verify(ctx context.Context, domain jid.JID) error {
 	cs := c.tls.ConnectionState()
-	return c.s.verifier.VerifyPeer(ctx, domain, &cs)
+	if err := c.s.verifier.VerifyPeer(ctx, domain, &cs); err != nil {
+		return err
+	}
+	c.method = MethodPKIX
+	return nil
 }

@@ -33,7 +33,8 @@ type Stream struct {
 	Local     string    `json:"local"`
 	Remote    string    `json:"remote"`
 	Direction string    `json:"direction"` // "in" or "out"
-	Method    string    `json:"method"`    // how the remote domain was proved: "EXTERNAL"
+	Method    string    `json:"method"`    // how the side that connected authenticated: "EXTERNAL"
+	Proof     string    `json:"proof"`     // how the remote domain was proved: "PKIX"
 	TLS       string    `json:"tls"`       // "TLS 1.3"
 	Since     time.Time `json:"since"`
 	In        uint64    `json:"in"`  // stanzas received

@@ -52,7 +52,7 @@ func newService(t *testing.T) *service {
 		Sender:  s.out,
 		Streams: func() []api.Stream {
 			return []api.Stream{{Local: "capulet.example", Remote: "montague.example", Direction: "out",
-				Method: "EXTERNAL", TLS: "TLS 1.3", Since: time.Unix(0, 0).UTC(), In: 1, Out: 2}}
+				Method: "EXTERNAL", Proof: "PKIX", TLS: "TLS 1.3", Since: time.Unix(0, 0).UTC(), In: 1, Out: 2}}
 		},
 		AdminToken: adminToken,
 		Logger:     slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -237,7 +237,7 @@ func TestStreams(t *testing.T) {
 	s := newService(t)
 	w := s.do(t, "GET", "/v1/federation/streams", adminToken, "")
 	const want = `[{"local":"capulet.example","remote":"montague.example","direction":"out","method":"EXTERNAL",` +
-		`"tls":"TLS 1.3","since":"1970-01-01T00:00:00Z","in":1,"out":2}]` + "\n"
+		`"proof":"PKIX","tls":"TLS 1.3","since":"1970-01-01T00:00:00Z","in":1,"out":2}]` + "\n"
 	if w.Body.String() != want {
 		t.Errorf("got %s, want %s", w.Body, want)
 	}

@@ -105,8 +105,8 @@ func streams(fed *s2s.Server) []api.Stream {
 			direction = "out"
 		}
 		list = append(list, api.Stream{
-			Local: i.Local.String(), Remote: i.Remote.String(), Direction: direction, Method: i.Method,
-			TLS: tls.VersionName(i.TLSVersion), Since: i.Since.UTC(), In: i.In, Out: i.Out,
+			Local: i.Local.String(), Remote: i.Remote.String(), Direction: direction, Method: i.Mechanism, Proof: i.Assurance.Method.String(),
+			TLS: tls.VersionName(i.Assurance.TLSVersion), Since: i.Since.UTC(), In: i.In, Out: i.Out,
 		})
 	}
 	return list

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"isthmus.im/internal/interop"
+	"isthmus.im/s2s"
 	"isthmus.im/stanza"
 )
 
@@ -62,7 +63,7 @@ func TestStreams(t *testing.T) {
 				continue
 			}
 			found[info.Outgoing]++
-			if info.Local.String() != domain || info.Method != "EXTERNAL" || info.TLSVersion < 0x0303 {
+			if info.Local.String() != domain || info.Mechanism != "EXTERNAL" || info.Assurance.Method != s2s.MethodPKIX || info.Assurance.TLSVersion < 0x0303 {
 				t.Errorf("stream: %+v", info)
 			}
 		}
