@@ -28,8 +28,15 @@
 //
 // [Network.Cut] parts two domains, [Network.Heal] joins them again,
 // [Network.Reset] breaks their connections once, [Network.Swallow] makes them
-// lose everything in silence, [Network.Delay] slows new ones down. [Network.SetSRV],
-// [Network.SetAddrs] and [Network.FailDNS] change what DNS says.
+// lose everything in silence, [Network.Delay] slows new ones down.
+//
+// DNS is a name server in memory, which servers ask through the caching
+// resolver that they have outside of tests too. [Network.SetSRV],
+// [Network.SetDirectSRV], [Network.SetAddrs], [Network.SetAlias] and
+// [Network.SetTLSA] change its records, [Network.SetTTL] and [Network.SignDNS]
+// their time to live and whether DNSSEC vouches for them, and [Network.FailDNS]
+// and [Network.SlowDNS] break it.
+//
 // [Network.Certificate] issues certificates for any names; a config with
 // another certificate or Verifier shows what happens to those that do not fit.
 // [Peer.Raw] opens a connection for bytes of the test's choice.

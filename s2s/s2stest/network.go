@@ -25,25 +25,40 @@ type Network struct {
 
 	mu        sync.Mutex
 	listeners map[netip.AddrPort]*listener
-	zones     map[string]*zone // by domain or host, A-labels
-	hosts     int              // addresses given out
+	names     names
+	questions map[*memnet.Conn]struct{} // connections to the name server
+	hosts     int                       // addresses given out
 	cut       map[[2]string]bool
 	delay     map[[2]string]time.Duration
 	conns     map[[2]string][]*memnet.Conn
 	servers   []*server
 	peers     []*Peer
+	closed    bool
 }
 
 // server is a running server.
 type server struct {
 	*s2s.Server
-	ended chan struct{} // closed when it accepts no more
+	serving sync.WaitGroup
 }
 
-// listener is a memnet listener with the domain it was made for.
+// listener is a memnet listener with the domains it was made for.
 type listener struct {
 	*memnet.Listener
-	domain string
+	n       *Network
+	at      netip.AddrPort
+	domains []string // A-labels; faults know it by the first
+	direct  bool     // for direct TLS
+}
+
+// Close frees the address for the next listener of the same domain.
+func (l *listener) Close() error {
+	l.n.mu.Lock()
+	if l.n.listeners[l.at] == l {
+		delete(l.n.listeners, l.at)
+	}
+	l.n.mu.Unlock()
+	return l.Listener.Close()
 }
 
 // NewNetwork returns an empty network. It closes with the test: first the
@@ -53,7 +68,8 @@ func NewNetwork(t TB) *Network {
 	n := &Network{
 		t: t, ca: testca.New(),
 		listeners: make(map[netip.AddrPort]*listener),
-		zones:     make(map[string]*zone),
+		names:     newNames(),
+		questions: make(map[*memnet.Conn]struct{}),
 		cut:       make(map[[2]string]bool),
 		delay:     make(map[[2]string]time.Duration),
 		conns:     make(map[[2]string][]*memnet.Conn),
@@ -75,19 +91,26 @@ func (n *Network) close() {
 	for _, p := range peers {
 		p.srv.close()
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+	for c := range n.questions {
+		c.Cut()
+	}
 }
 
 func (s *server) close() {
 	s.Close()
-	<-s.ended
+	s.serving.Wait()
 }
 
 // Server starts a server for the domains of cfg and closes it with the test.
 // TLS, Verifier, Resolver, Dialer and Logger are filled in when unset: a
 // certificate for all domains, the network's authority, DNS and connections,
-// and the test's log. DNS gets an SRV record per domain. The server listens on
-// the network only; Addr and DirectTLS do not matter, nor does Reach.Private: all
-// addresses of the network are private ones.
+// and the test's log. DNS gets SRV records for every domain. The server listens
+// on the network only, with STARTTLS unless Addr is "-" and with direct TLS
+// (XEP-0368) if DirectTLS is set; their ports do not matter. Nor does
+// Reach.Private: all addresses of the network are private ones.
 func (n *Network) Server(cfg s2s.Config) *s2s.Server {
 	n.t.Helper()
 	s := n.start(cfg)
@@ -123,12 +146,15 @@ func (n *Network) start(cfg s2s.Config) *server {
 	if err != nil {
 		n.t.Fatalf("s2stest: %v", err)
 	}
-	l := n.Listen(names...)
-	s := &server{srv, make(chan struct{})}
-	go func() {
-		defer close(s.ended)
-		srv.Serve(l)
-	}()
+	s := &server{Server: srv}
+	if cfg.Addr != "-" {
+		l := n.Listen(names...)
+		s.serving.Go(func() { srv.Serve(l) })
+	}
+	if cfg.DirectTLS != "" {
+		l := n.ListenTLS(names...)
+		s.serving.Go(func() { srv.ServeTLS(l) })
+	}
 	return s
 }
 
@@ -143,6 +169,9 @@ func (n *Network) Issue(o CertOptions) tls.Certificate { return n.ca.Issue(o) }
 
 // Roots returns a pool that holds the network's authority.
 func (n *Network) Roots() *x509.CertPool { return n.ca.Pool() }
+
+// Authority returns the certificate of the network's authority.
+func (n *Network) Authority() *x509.Certificate { return n.ca.Certificate() }
 
 func ascii(t TB, names []string) []string {
 	t.Helper()
@@ -161,16 +190,41 @@ func ascii(t TB, names []string) []string {
 // domains that point to it. It closes with the test.
 func (n *Network) Listen(domains ...string) net.Listener {
 	n.t.Helper()
+	return n.listen(domains, false)
+}
+
+// ListenTLS is Listen for direct TLS (XEP-0368): the SRV records are those of
+// _xmpps-server. What is done with a connection is up to who accepts it.
+func (n *Network) ListenTLS(domains ...string) net.Listener {
+	n.t.Helper()
+	return n.listen(domains, true)
+}
+
+func (n *Network) listen(domains []string, direct bool) net.Listener {
+	n.t.Helper()
+	service := "_xmpp-server._tcp."
+	if direct {
+		service = "_xmpps-server._tcp."
+	}
+	if len(domains) == 0 {
+		n.t.Fatalf("s2stest: nobody to listen for")
+	}
 	names := ascii(n.t, domains)
-	n.mu.Lock()
-	n.hosts++
-	ap := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(n.hosts >> 8), byte(n.hosts)}), 5269)
-	l := &listener{memnet.NewListener(net.TCPAddrFromAddrPort(ap)), names[0]}
-	n.listeners[ap] = l
 	host := "xmpp." + names[0]
-	n.zone(host).addrs = []netip.Addr{ap.Addr()}
+	n.mu.Lock()
+	r := n.names.at(host)
+	if len(r.addrs) == 0 {
+		n.hosts++
+		r.addrs = []netip.Addr{netip.AddrFrom4([4]byte{10, 0, byte(n.hosts >> 8), byte(n.hosts)})}
+	}
+	ap := netip.AddrPortFrom(r.addrs[0], 5269)
+	for n.listeners[ap] != nil {
+		ap = netip.AddrPortFrom(ap.Addr(), ap.Port()+1)
+	}
+	l := &listener{memnet.NewListener(net.TCPAddrFromAddrPort(ap)), n, ap, names, direct}
+	n.listeners[ap] = l
 	for _, name := range names {
-		n.zone(name).srv = []*net.SRV{{Target: host + ".", Port: ap.Port(), Priority: 10, Weight: 5}}
+		n.names.at(service + name).srv = []net.SRV{{Target: host + ".", Port: ap.Port(), Priority: 10, Weight: 5}}
 	}
 	n.mu.Unlock()
 	n.t.Cleanup(func() { l.Close() })
@@ -204,7 +258,7 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 	if l == nil {
 		return fail(syscall.ECONNREFUSED)
 	}
-	path := pathOf(d.from, l.domain)
+	path := pathOf(d.from, l.domains[0])
 	if n.cut[path] {
 		return fail(syscall.EHOSTUNREACH)
 	}

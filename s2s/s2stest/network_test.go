@@ -1,13 +1,11 @@
 package s2stest_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"syscall"
 	"testing"
@@ -172,77 +170,6 @@ func address(t *testing.T, n *s2stest.Network, domain string) string {
 		t.Fatal(err)
 	}
 	return netip.AddrPortFrom(addrs[0], srv[0].Port).String()
-}
-
-func TestDNS(t *testing.T) {
-	ctx := context.Background()
-	n := s2stest.NewNetwork(t)
-	r := n.Resolver()
-	srv := func(name string) string {
-		_, records, err := r.LookupSRV(ctx, "xmpp-server", "tcp", name)
-		return answer(err, func() (s string) {
-			for _, r := range records {
-				s += fmt.Sprintf("%s:%d %d %d;", r.Target, r.Port, r.Priority, r.Weight)
-			}
-			return s
-		})
-	}
-	addrs := func(name string) string {
-		list, err := r.LookupNetIP(ctx, "ip", name)
-		return answer(err, func() string { return fmt.Sprint(list) })
-	}
-	check := func(what, got, want string) {
-		t.Helper()
-		if got != want {
-			t.Errorf("%s: got %s, want %s", what, got, want)
-		}
-	}
-
-	check("SRV of nobody", srv("capulet.example"), "not found")
-	check("addresses of nobody", addrs("capulet.example"), "not found")
-	n.Listen("capulet.example", "bücher.example")
-	check("SRV", srv("capulet.example"), "xmpp.capulet.example.:5269 10 5;")
-	check("SRV in any case, with a dot", srv("CAPULET.example."), "xmpp.capulet.example.:5269 10 5;")
-	check("SRV of another domain of the server", srv("xn--bcher-kva.example"), "xmpp.capulet.example.:5269 10 5;")
-	check("addresses", addrs("xmpp.capulet.example."), "[10.0.0.1]")
-	check("addresses of the domain itself", addrs("capulet.example"), "not found")
-	check("addresses of an address", addrs("10.1.2.3"), "[10.1.2.3]")
-	if _, _, err := r.LookupSRV(ctx, "xmpps-server", "tcp", "capulet.example"); answer(err, nil) != "not found" {
-		t.Errorf("SRV of another service: %v", err)
-	}
-
-	n.SetSRV("capulet.example", &net.SRV{Target: "a.example.", Port: 1, Priority: 2, Weight: 3}, &net.SRV{Target: "."})
-	check("SRV that was set", srv("capulet.example"), "a.example.:1 2 3;.:0 0 0;")
-	_, records, _ := r.LookupSRV(ctx, "xmpp-server", "tcp", "capulet.example")
-	records[0].Port = 99
-	check("SRV after a client changed its copy", srv("capulet.example"), "a.example.:1 2 3;.:0 0 0;")
-	n.SetSRV("capulet.example")
-	check("SRV that was removed", srv("capulet.example"), "not found")
-
-	n.SetAddrs("bücher.example", netip.MustParseAddr("10.9.9.9"), netip.MustParseAddr("fd00::1"))
-	check("addresses that were set", addrs("xn--bcher-kva.example"), "[10.9.9.9 fd00::1]")
-	n.SetAddrs("bücher.example")
-	check("addresses that were removed", addrs("xn--bcher-kva.example"), "not found")
-
-	n.FailDNS("bücher.example", &net.DNSError{Err: "server misbehaving", Name: "bücher.example", IsTemporary: true})
-	check("SRV while DNS is down", srv("xn--bcher-kva.example"), "failed")
-	check("addresses while DNS is down", addrs("xn--bcher-kva.example"), "failed")
-	check("another name meanwhile", addrs("xmpp.capulet.example"), "[10.0.0.1]")
-	n.FailDNS("bücher.example", nil)
-	check("SRV when it is up again", srv("xn--bcher-kva.example"), "xmpp.capulet.example.:5269 10 5;")
-}
-
-// answer tells the three kinds of answers apart as a server does.
-func answer(err error, ok func() string) string {
-	var de *net.DNSError
-	switch {
-	case err == nil && ok != nil:
-		return ok()
-	case errors.As(err, &de) && de.IsNotFound:
-		return "not found"
-	default:
-		return "failed"
-	}
 }
 
 func TestCertificates(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,10 +35,10 @@ func (p *Peer) Raw(domain string) *RawStream {
 	p.t.Helper()
 	name := ascii(p.t, []string{domain})[0]
 	p.n.mu.Lock()
-	var target string
-	for ap, l := range p.n.listeners {
-		if l.domain == name {
-			target = ap.String()
+	target := domain // which nobody can connect to
+	for at, l := range p.n.listeners {
+		if !l.direct && slices.Contains(l.domains, name) {
+			target = at.String()
 		}
 	}
 	p.n.mu.Unlock()
