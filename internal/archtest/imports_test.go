@@ -69,6 +69,7 @@ var allowed = []struct {
 	{"internal/xmlscan", nil},
 	{"internal/pkixid", []string{"golang.org/x/net/idna"}},
 	{"internal/locate", []string{"github.com/miekg/dns", "golang.org/x/net/idna", "jid"}},
+	{"internal/dane", []string{"internal/locate", "internal/pkixid"}},
 
 	{"jid", []string{"golang.org/x/text/...", "golang.org/x/net/idna"}},
 
