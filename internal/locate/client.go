@@ -116,6 +116,15 @@ func (c *Client) lookupSRV(ctx context.Context, service, proto, name string) (*a
 // "ip", "ip4" or "ip6". An IP address is returned as it is. If one family has
 // addresses, failure to look up the other is no error.
 func (c *Client) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	addrs, _, err := c.LookupNetIPAuthentic(ctx, network, host)
+	return addrs, err
+}
+
+// LookupNetIPAuthentic is LookupNetIP for those who need to know whether DNSSEC
+// vouches for the addresses of at least one family, which is when RFC 7673
+// section 3.2 asks for the TLSA records of the host. It is false for an IP
+// address, with an error, and never true unless TrustAD is set.
+func (c *Client) LookupNetIPAuthentic(ctx context.Context, network, host string) (addrs []netip.Addr, authentic bool, err error) {
 	var types []uint16
 	switch network {
 	case "ip":
@@ -125,13 +134,13 @@ func (c *Client) LookupNetIP(ctx context.Context, network, host string) ([]netip
 	case "ip6":
 		types = []uint16{dns.TypeAAAA}
 	default:
-		return nil, &net.DNSError{Err: net.UnknownNetworkError(network).Error(), Name: host, UnwrapErr: net.UnknownNetworkError(network)}
+		return nil, false, &net.DNSError{Err: net.UnknownNetworkError(network).Error(), Name: host, UnwrapErr: net.UnknownNetworkError(network)}
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if network == "ip" || ip.Is4() == (network == "ip4") {
-			return []netip.Addr{ip}, nil
+			return []netip.Addr{ip}, false, nil
 		}
-		return nil, noSuchHost(host)
+		return nil, false, noSuchHost(host)
 	}
 	answers := make([]*answer, len(types))
 	errs := make([]error, len(types))
@@ -140,19 +149,19 @@ func (c *Client) LookupNetIP(ctx context.Context, network, host string) ([]netip
 		wg.Go(func() { answers[i], errs[i] = c.lookup(ctx, host, t) })
 	}
 	wg.Wait()
-	var addrs []netip.Addr
 	var failure error
 	for i, a := range answers {
 		if errs[i] == nil {
 			addrs = append(addrs, a.addrs...)
+			authentic = authentic || a.authentic
 		} else if failure == nil || notFound(failure) {
 			failure = errs[i]
 		}
 	}
 	if len(addrs) > 0 {
-		return addrs, nil
+		return addrs, authentic, nil
 	}
-	return nil, failure
+	return nil, false, failure
 }
 
 // lookup answers one question from the cache or from the servers. The answer

@@ -147,3 +147,43 @@ func TestAuthenticTargets(t *testing.T) {
 		}
 	})
 }
+
+func TestAuthenticAddresses(t *testing.T) {
+	z := func(_ string, q *dns.Msg) []*dns.Msg {
+		name, six := q.Question[0].Name, q.Question[0].Qtype == dns.TypeAAAA
+		var m *dns.Msg
+		switch {
+		case name == "none.example.":
+			m = failing(q, dns.RcodeNameError, soa)
+		case six:
+			m = reply(q, name+" 60 IN AAAA 2001:db8::1")
+		default:
+			m = reply(q, name+" 60 IN A 192.0.2.1")
+		}
+		m.AuthenticatedData = name != "plain.example." && (name != "four.example." || !six)
+		return []*dns.Msg{m}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, trust := range []bool{true, false} {
+			c, _ := virtual(z)
+			c.TrustAD = trust
+			for _, tt := range []struct {
+				network, host string
+				n             int
+				authentic     bool
+			}{
+				{"ip", "both.example", 2, true},
+				{"ip", "four.example", 2, true}, // one family is enough
+				{"ip6", "four.example", 1, false},
+				{"ip", "plain.example", 2, false},
+				{"ip", "none.example", 0, false},
+				{"ip", "192.0.2.7", 1, false},
+			} {
+				addrs, authentic, err := c.LookupNetIPAuthentic(t.Context(), tt.network, tt.host)
+				if len(addrs) != tt.n || authentic != (tt.authentic && trust) || (err == nil) != (tt.n > 0) {
+					t.Errorf("%s %s, TrustAD %t: %v, %t, %v", tt.network, tt.host, trust, addrs, authentic, err)
+				}
+			}
+		}
+	})
+}

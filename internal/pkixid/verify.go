@@ -21,6 +21,9 @@ type Match struct {
 
 	// Chain is the verified chain, the leaf first and a root last.
 	Chain []*x509.Certificate
+	// Chains are all chains that were verified, for those who look for an
+	// authority in them. Chain is the one that lasts longest.
+	Chains [][]*x509.Certificate
 	// NotAfter is when the first certificate of Chain expires. A stream
 	// that lives until then should be closed with <reset/>, RFC 6120
 	// section 13.7.2.3.
@@ -71,7 +74,7 @@ func Verify(chain []*x509.Certificate, domain string, o Options) (Match, error) 
 		}
 	}
 	best := slices.MaxFunc(chains, func(a, b []*x509.Certificate) int { return firstExpiry(a).Compare(firstExpiry(b)) })
-	return Match{Kind: kind, Name: name, Chain: best, NotAfter: firstExpiry(best)}, nil
+	return Match{Kind: kind, Name: name, Chain: best, Chains: chains, NotAfter: firstExpiry(best)}, nil
 }
 
 // build returns the chains crypto/x509 finds to a trusted root. Usages are

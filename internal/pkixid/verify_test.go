@@ -196,6 +196,9 @@ func TestTrust(t *testing.T) {
 		if err != nil || len(m.Chain) != 2 || !m.NotAfter.Equal(chain[0].NotAfter) {
 			t.Errorf("chain of %d until %v, %v", len(m.Chain), m.NotAfter, err)
 		}
+		if len(m.Chains) != 2 || len(m.Chains[0])+len(m.Chains[1]) != 5 {
+			t.Errorf("%d chains in all: %v", len(m.Chains), m.Chains)
+		}
 	})
 	t.Run("chain out of order", func(t *testing.T) {
 		c := testca.Chain(ca.Intermediate(testca.Constraints{}).Intermediate(testca.Constraints{}).Issue(good))
