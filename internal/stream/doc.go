@@ -10,7 +10,12 @@
 // with the rules of RFC 6120 sections 4 to 6 and XEP-0178. TLS is not optional:
 // there is no way through the machine that ends in [Ready] without a finished
 // handshake and a [Verified] answer that says the peer's certificate speaks for
-// the domain it claims. Server Dialback is not spoken.
+// the domain it claims.
+//
+// Config.Dialback permits less: where EXTERNAL is not to be had, the negotiation
+// ends behind TLS in a [Handover] to Server Dialback, which is not spoken here
+// (see isthmus.im/internal/dialback), and an Initiator goes on although the peer's
+// certificate does not do, which Ready and Handover tell.
 //
 // # Driving a machine
 //
@@ -23,18 +28,20 @@
 //	Restart   make the scanner expect a new stream header
 //	Verify    ask whether the peer's certificate speaks for a domain, then
 //	          answer Verified
+//	Question  answer the peer's <db:verify/>; the negotiation goes on
 //	Ready     negotiation is over, stanzas may flow
+//	Handover  negotiation is over, and Server Dialback has to authenticate
 //	Fail      negotiation is over, close the connection
 //
 // The machine starts with [Machine.Start], whose actions are performed in the
-// same way. After Ready or Fail it ignores every event.
+// same way. After Ready, Handover or Fail it ignores every event.
 //
 // Two duties stay with the driver because only it sees raw bytes. Bytes that
 // were read together with `<starttls/>` or `<proceed/>` and lie behind it must
 // not survive the handshake: a driver that finds any when it performs StartTLS
 // reports them as [Broken] instead. And it limits time and size: it sends
 // [Expired] when the negotiation took too long and gives its scanner a tight
-// limit until Ready.
+// limit until Ready or, after a Handover, until somebody has authenticated.
 //
 // Verify may be answered late. What the peer sends in the meantime may be fed
 // to the machine at once: it is put aside, in order, up to a small number of

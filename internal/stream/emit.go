@@ -35,7 +35,7 @@ func (m *Machine) flush() []Action {
 
 // open sends this side's header.
 func (m *Machine) open() {
-	h := Header{From: m.local.String(), To: m.remote.String(), Version: "1.0", Lang: m.cfg.Lang}
+	h := Header{From: m.local.String(), To: m.remote.String(), Version: "1.0", Lang: m.cfg.Lang, Dialback: m.dialback() || m.cfg.AskOnly}
 	m.out = AppendHeader(m.out, h)
 	m.opened = true
 }
@@ -49,6 +49,16 @@ func (m *Machine) restart() {
 func (m *Machine) verify(domain jid.JID) {
 	m.verifying = domain
 	m.do(Verify{domain})
+}
+
+// dialback reports whether Server Dialback may take the place of EXTERNAL.
+func (m *Machine) dialback() bool { return len(m.cfg.Dialback) > 0 }
+
+// handOver leaves the rest to Server Dialback.
+func (m *Machine) handOver(d Handover) {
+	d.Local, d.Remote, d.StreamID, d.Lang, d.Bidi = m.local, m.remote, m.id, m.peer.Lang, m.bidi
+	m.do(d)
+	m.end()
 }
 
 // refuse ends the negotiation with a stream error of this side's.

@@ -68,7 +68,8 @@ type IdentityError struct {
 
 // Error names the domain and the reason.
 func (e *IdentityError) Error() string {
-	return "stream: the certificate shown does not authenticate " + e.Domain.String() + ": " + e.Err.Error()
+	return "stream: the certificate shown does not authenticate " + e.Domain.String() + ": " + e.Err.Error() +
+		"; it has to be replaced there, unless this side is to trust it"
 }
 
 // Unwrap returns the verifier's error.
@@ -84,6 +85,8 @@ type AuthError struct {
 	Offered       []string // Initiator: the mechanisms the peer listed
 	Dialback      bool     // Initiator: the peer offered Server Dialback
 	Sent          bool     // this side is the Receiver, which refused
+
+	allowed bool // Server Dialback may take the place of EXTERNAL here
 }
 
 // Error tells what was offered or answered, and what to change on which side.
@@ -92,8 +95,17 @@ func (e *AuthError) Error() string {
 	if e.Sent {
 		return "stream: authentication of " + name(e.Remote, "the peer") + " refused: " + e.Condition + suffix(e.Text)
 	}
+	check := "; here, check that the certificate shown names " + local + ", has its whole chain, is in date and comes from a CA that " + remote + " trusts"
+	instead := ""
+	if e.Dialback && !e.allowed {
+		instead = "; or Server Dialback, which proves less and is offered there, has to be allowed here"
+	}
 	if e.Condition != "" {
-		return "stream: " + remote + " refused to authenticate " + local + ": " + e.Condition + suffix(e.Text)
+		s := "stream: " + remote + " refused to authenticate " + local + ": " + e.Condition + suffix(e.Text)
+		if e.Condition == saslNotAuthorized {
+			s += check + "; there, that CA has to be trusted"
+		}
+		return s + instead
 	}
 	offered := slices.Clone(e.Offered)
 	if e.Dialback {
@@ -102,9 +114,8 @@ func (e *AuthError) Error() string {
 	if len(offered) == 0 {
 		offered = append(offered, "nothing")
 	}
-	return "stream: " + remote + " does not offer SASL EXTERNAL to " + local + " (it offers " + strings.Join(offered, ", ") +
-		"): here, check that the certificate shown names " + local + ", has its whole chain, is in date and comes from a CA that " +
-		remote + " trusts; there, certificate authentication of servers has to be enabled (Prosody: modules tls and saslauth, ejabberd: s2s_use_starttls)"
+	return "stream: " + remote + " does not offer SASL EXTERNAL to " + local + " (it offers " + strings.Join(offered, ", ") + ")" + check +
+		"; there, certificate authentication of servers has to be enabled (Prosody: modules tls and saslauth, ejabberd: s2s_use_starttls)" + instead
 }
 
 // EndError says that the stream ended in the middle of the negotiation without

@@ -52,7 +52,8 @@ func (Expired) event()  {}
 func (Lost) event()     {}
 
 // Action is something the driver has to do. The types that implement it are
-// [Write], [StartTLS], [Verify], [Restart], [Ready] and [Fail].
+// [Write], [StartTLS], [Verify], [Restart], [Question], [Ready], [Handover] and
+// [Fail].
 type Action interface{ action() }
 
 // Write sends bytes to the peer. A step's consecutive output is one Write.
@@ -72,16 +73,40 @@ type Verify struct{ Domain jid.JID }
 // Write, if any, that goes with it.
 type Restart struct{}
 
+// Question hands over a <db:verify/> that the peer of a Receiver sent before it
+// authenticated, if it ever will: servers ask so about the keys that were sent to
+// them (XEP-0220 section 2.2.2). The driver answers it.
+type Question struct{ Raw []byte }
+
 // Ready says that the stream is negotiated. It is the last action of a machine.
 type Ready struct {
 	Local, Remote jid.JID    // the domain pair the stream was authenticated for
 	StreamID      string     // the id of the last response header
+	Identity      error      // Initiator with Config.Dialback: an *IdentityError if the peer did not prove Remote; nil: it did
+	Dialback      bool       // the peer's last header announces Server Dialback
 	Features      []xml.Name // Initiator: what the peer's last features list, in their order
 	Method        string     // how the initiator authenticated: "EXTERNAL"
 	Bidi          bool       // stanzas may travel both ways (XEP-0288)
 	Limits        Limits     // what the peer announced: with its last features, or with its <bidi/>
 	Lang          string     // xml:lang of the peer's last header: that of what it sends without its own
 	From          string     // Initiator: from of the peer's last header, as sent; not always Remote
+}
+
+// Handover says that the stream is encrypted and nobody has authenticated: only
+// Server Dialback can do that now. It is the last action of a machine, and comes
+// only with Config.Dialback or Config.AskOnly.
+type Handover struct {
+	// Local and Remote are the domains of the headers. Of a Receiver, Remote is
+	// what the peer claims, and zero if it claimed nothing.
+	Local, Remote jid.JID
+	StreamID      string // the id of the last response header
+	Identity      error  // Initiator: an *IdentityError if the peer did not prove Remote; nil: it did
+	External      error  // an *AuthError, why SASL EXTERNAL came to nothing; nil: nobody tried
+	Announced     bool   // Initiator: the peer announces Server Dialback
+	Bidi          bool   // as in Ready, once there is authentication
+	Limits        Limits // as in Ready
+	Lang          string // as in Ready
+	First         []byte // Receiver: the peer's <db:result/>, which has to be dealt with next
 }
 
 // Fail says that the negotiation is over without success. It is the last action
@@ -92,5 +117,7 @@ func (Write) action()    {}
 func (StartTLS) action() {}
 func (Verify) action()   {}
 func (Restart) action()  {}
+func (Question) action() {}
 func (Ready) action()    {}
+func (Handover) action() {}
 func (Fail) action()     {}

@@ -77,6 +77,9 @@ func events(script []byte, text string) []Event {
 			e = element(NS, "error", "", "<"+HostGone+" xmlns='"+NSErrors+"'/>")
 		case 27:
 			e = element(NSServer, "message", "", "<body/>")
+			if text != "" && text[0] == 's' {
+				e = element(NSDialback, "verify", "", "key")
+			}
 		case 28:
 			e = element(NSDialback, "result", "", "key")
 		case 29:
@@ -94,6 +97,8 @@ func events(script []byte, text string) []Event {
 // watcher checks actions against the rules that hold whatever the peer does.
 type watcher struct {
 	t         *testing.T
+	initiator bool
+	dialback  bool
 	secure    bool
 	handshake bool // between StartTLS and Secured
 	asked     jid.JID
@@ -144,10 +149,20 @@ func (w *watcher) after(actions []Action) {
 				w.t.Fatalf("Verify of %q, TLS: %v", a.Domain, w.secure)
 			}
 			w.asked = a.Domain
+		case Question:
+			if !w.secure || !w.dialback || w.initiator {
+				w.t.Fatalf("a question with TLS: %v", w.secure)
+			}
 		case Ready:
 			w.over = true
-			if !w.secure || !w.verified[a.Remote] || a.Local.IsZero() {
+			told := w.initiator && w.dialback && a.Identity != nil
+			if !w.secure || !w.verified[a.Remote] && !told || a.Local.IsZero() {
 				w.t.Fatalf("Ready for %q with TLS: %v, verified: %v", a.Remote, w.secure, w.verified)
+			}
+		case Handover:
+			w.over = true
+			if !w.secure || !w.dialback || a.Local.IsZero() || w.initiator && w.verified[a.Remote] == (a.Identity != nil) {
+				w.t.Fatalf("Handover for %q with TLS: %v, verified: %v, %v", a.Remote, w.secure, w.verified, a.Identity)
 			}
 		case Fail:
 			w.over = true
@@ -178,24 +193,32 @@ func (w *watcher) read(b []byte) {
 }
 
 func FuzzMachine(f *testing.F) {
-	f.Add(true, false, []byte{0, 18, 17, 7, 9, 0, 18, 23, 0, 19, 0}, "x") // an Initiator's happy path, and more
-	f.Add(true, true, []byte{9, 0, 18, 23, 0, 19}, "x")
-	f.Add(true, false, []byte{0, 18, 17, 7, 0, 18, 11, 23, 0, 19}, "bad <certificate>")
-	f.Add(true, false, []byte{0, 30}, "<features xmlns='http://etherx.jabber.org/streams'><a><b/></a></features>")
-	f.Add(false, false, []byte{0, 16, 7, 0, 9, 20, 0}, "x") // a Receiver's
-	f.Add(false, true, []byte{4, 22, 9, 0}, "tybalt.example")
-	f.Add(false, true, []byte{4, 22, 11, 22, 9, 0}, "tybalt.example")
-	f.Add(false, true, []byte{0, 20, 20, 9, 0}, "x")
-	f.Add(false, true, []byte{0, 9, 29, 22, 21}, "<auth mechanism='EXTERNAL'>")
-	f.Add(false, false, []byte{2, 3, 12}, "'>\x00\xff<!-- \uFFFE")
-	f.Fuzz(func(t *testing.T, initiator, secure bool, script []byte, text string) {
+	f.Add(true, false, false, []byte{0, 18, 17, 7, 9, 0, 18, 23, 0, 19, 0}, "x") // an Initiator's happy path, and more
+	f.Add(true, true, false, []byte{9, 0, 18, 23, 0, 19}, "x")
+	f.Add(true, false, false, []byte{0, 18, 17, 7, 0, 18, 11, 23, 0, 19}, "bad <certificate>")
+	f.Add(true, false, false, []byte{0, 30}, "<features xmlns='http://etherx.jabber.org/streams'><a><b/></a></features>")
+	f.Add(false, false, false, []byte{0, 16, 7, 0, 9, 20, 0}, "x") // a Receiver's
+	f.Add(false, true, false, []byte{4, 22, 9, 0}, "tybalt.example")
+	f.Add(false, true, false, []byte{4, 22, 11, 22, 9, 0}, "tybalt.example")
+	f.Add(false, true, false, []byte{0, 20, 20, 9, 0}, "x")
+	f.Add(false, true, false, []byte{0, 9, 29, 22, 21}, "<auth mechanism='EXTERNAL'>")
+	f.Add(false, false, false, []byte{2, 3, 12}, "'>\x00\xff<!-- \uFFFE")
+	f.Add(true, false, true, []byte{0, 18, 17, 7, 11, 0, 18, 24}, "self-signed") // Server Dialback
+	f.Add(true, true, true, []byte{9, 0, 19}, "x")
+	f.Add(true, true, true, []byte{0, 18, 11, 23, 0, 19}, "expired")
+	f.Add(false, true, true, []byte{0, 11, 27, 28}, "self-signed")
+	f.Add(false, true, true, []byte{0, 9, 20, 0}, "x")
+	f.Fuzz(func(t *testing.T, initiator, secure, dialback bool, script []byte, text string) {
 		script, text = script[:min(len(script), 64)], text[:min(len(text), 4096)]
 		cfg := Config{Role: Receiver, Local: jid.MustParse("capulet.example"), Remote: jid.MustParse("montague.example"), Secure: secure}
 		if initiator {
 			cfg.Role = Initiator
 		}
+		if dialback {
+			cfg.Dialback = []byte("<dialback xmlns='urn:xmpp:features:dialback'/>")
+		}
 		m := New(cfg)
-		w := &watcher{t: t, secure: secure, verified: map[jid.JID]bool{}}
+		w := &watcher{t: t, initiator: initiator, dialback: dialback, secure: secure, verified: map[jid.JID]bool{}}
 		w.after(m.Start())
 		for _, e := range events(script, text) {
 			w.before(e)

@@ -14,6 +14,7 @@ type Header struct {
 	ID           string
 	Version      string
 	Lang         string
+	Dialback     bool // the namespace of Server Dialback is declared on it (XEP-0220 section 2.4.1)
 }
 
 // AppendHeader appends an XML declaration and the opening tag of a
@@ -23,6 +24,9 @@ type Header struct {
 // servers.
 func AppendHeader(b []byte, h Header) []byte {
 	b = append(b, "<?xml version='1.0'?><stream:stream xmlns='"+NSServer+"' xmlns:stream='"+NS+"'"...)
+	if h.Dialback {
+		b = append(b, " xmlns:db='"+NSDialback+"'"...)
+	}
 	for _, a := range [...]struct{ name, value string }{
 		{"from", h.From}, {"to", h.To}, {"id", h.ID}, {"version", h.Version}, {"xml:lang", h.Lang},
 	} {

@@ -26,6 +26,10 @@ func (m *Machine) serverVerified(domain jid.JID, err error) {
 		return
 	}
 	e := &IdentityError{Domain: domain, Err: err}
+	if m.dialback() || m.cfg.AskOnly {
+		m.unproved = e
+		return
+	}
 	m.tell(&Error{Condition: NotAuthorized, Text: "your certificate does not authenticate " + domain.String() + ": " + err.Error()})
 	m.fail(e)
 }
@@ -42,6 +46,7 @@ func (m *Machine) features(e Element) {
 		m.refuse(BadFormat, "unreadable stream features")
 		return
 	}
+	m.offered = f
 	switch {
 	case !m.secure && !f.starttls:
 		m.tell(&Error{Condition: PolicyViolation, Text: "STARTTLS is not offered here, and this side does not use unencrypted streams"})
@@ -50,28 +55,62 @@ func (m *Machine) features(e Element) {
 		m.write("<starttls xmlns='" + NSTLS + "'/>")
 		m.phase = waitProceed
 	case m.authed:
-		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Features: f.names, Method: external, From: m.peer.From, Lang: m.peer.Lang, Limits: f.limits, Bidi: m.bidi})
+		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Identity: m.unproved, Dialback: m.peer.Dialback || f.dialback,
+			Features: f.names, Method: external, From: m.peer.From, Lang: m.peer.Lang, Limits: f.limits, Bidi: m.bidi})
 		m.end()
+	case m.cfg.AskOnly:
+		m.instead(nil)
 	case !f.offers(external):
-		m.tell(&Error{Condition: UnsupportedFeature, Text: "SASL EXTERNAL is not offered here, and this side authenticates by certificate only"})
-		m.fail(&AuthError{Local: m.local, Remote: m.remote, Offered: f.mechanisms, Dialback: f.dialback})
+		m.instead(&AuthError{Local: m.local, Remote: m.remote, Offered: f.mechanisms, Dialback: m.announced()})
 	default:
 		response, err := initialResponse(m.local)
 		if err != nil {
 			m.refuse(InternalServerError, "SASL EXTERNAL cannot be started")
 			return
 		}
-		if m.cfg.Bidi && f.bidi {
-			m.bidi = true
-			m.write("<bidi xmlns='" + nsBidi + "'>")
-			if m.cfg.Limits != (Limits{}) {
-				m.out = append(m.out, m.cfg.Limits.Element()...)
-			}
-			m.write("</bidi>")
-		}
+		m.askBidi()
 		m.write("<auth xmlns='" + NSSASL + "' mechanism='" + external + "'>" + base64.StdEncoding.EncodeToString(response) + "</auth>")
 		m.phase = waitResult
 	}
+}
+
+// askBidi asks for stanzas both ways where that is offered, once.
+func (m *Machine) askBidi() {
+	if m.bidi || !m.cfg.Bidi || !m.offered.bidi {
+		return
+	}
+	m.bidi = true
+	m.write("<bidi xmlns='" + nsBidi + "'>")
+	if m.cfg.Limits != (Limits{}) {
+		m.out = append(m.out, m.cfg.Limits.Element()...)
+	}
+	m.write("</bidi>")
+}
+
+// announced reports whether the peer offers Server Dialback, in either way.
+func (m *Machine) announced() bool { return m.peer.Dialback || m.offered.dialback }
+
+// instead goes on without EXTERNAL, of which e says what became; nil: nobody
+// tried.
+func (m *Machine) instead(e *AuthError) {
+	d := Handover{Identity: m.unproved, Announced: m.announced(), Limits: m.offered.limits}
+	switch {
+	case e == nil:
+		m.handOver(d)
+		return
+	case m.dialback():
+		e.allowed = true
+		m.askBidi()
+		d.External = e
+		m.handOver(d)
+		return
+	case e.Condition == "":
+		m.tell(&Error{Condition: UnsupportedFeature, Text: "SASL EXTERNAL is not offered to " + m.local.String() + ", which does not use Server Dialback: " +
+			"servers have to be let in by certificate, and the authority of its certificate be trusted"})
+	default:
+		m.close()
+	}
+	m.fail(e)
 }
 
 // proceed takes the answer to <starttls/>.
@@ -90,7 +129,8 @@ func (m *Machine) proceed(e Element) {
 
 // result takes the answer to <auth/>. EXTERNAL has no challenges once its
 // initial response was sent (RFC 4422 appendix A), and after a failure there is
-// nothing else to try: some peers would keep the stream open for ever.
+// nothing else to try but Server Dialback: some peers would keep the stream open
+// for ever.
 func (m *Machine) result(e Element) {
 	switch (xml.Name{Space: e.Space, Local: e.Local}) {
 	case xml.Name{Space: NSSASL, Local: "success"}:
@@ -99,8 +139,7 @@ func (m *Machine) result(e Element) {
 		m.open()
 	case xml.Name{Space: NSSASL, Local: "failure"}:
 		condition, text := parseFailure(e.Raw)
-		m.close()
-		m.fail(&AuthError{Local: m.local, Remote: m.remote, Condition: condition, Text: text})
+		m.instead(&AuthError{Local: m.local, Remote: m.remote, Condition: condition, Text: text, Dialback: m.announced()})
 	case xml.Name{Space: NSSASL, Local: "challenge"}:
 		m.write("<abort xmlns='" + NSSASL + "'/>")
 		m.close()

@@ -43,6 +43,18 @@ type Config struct {
 	// authentication: complete elements, copied as they are. Empty: none.
 	Features []byte
 
+	// Dialback, if not empty, permits Server Dialback (XEP-0220) where SASL EXTERNAL
+	// is not to be had: the negotiation then ends in a [Handover]
+	// instead of a failure. It is what a Receiver adds to the features behind TLS,
+	// complete elements. An Initiator does not insist on the peer's certificate
+	// then. Empty: EXTERNAL or nothing.
+	Dialback []byte
+
+	// AskOnly says that an Initiator wants to ask for the verification of a key
+	// and nothing else: the negotiation ends in [Handover] when the features
+	// behind TLS are there, whatever they offer.
+	AskOnly bool
+
 	// Bidi says that stanzas may travel both ways on this stream (XEP-0288): an
 	// Initiator asks for it where it is offered, a Receiver offers it. Limits is
 	// what an Initiator announces with its request (XEP-0478); zero: nothing.
@@ -64,7 +76,7 @@ const (
 	waitStartTLS       // Receiver
 	waitAuth           // Receiver
 	waitTLS            // both: the handshake
-	over               // after Ready or Fail
+	over               // after Ready, Handover or Fail
 )
 
 func (p phase) String() string {
@@ -105,6 +117,9 @@ type Machine struct {
 	peer          Header  // the peer's last header
 	id            string  // the current stream's
 
+	offered  featureList // Initiator: the peer's features behind TLS
+	unproved error       // Initiator: why the peer's certificate does not do; nil: it does, or that ended the stream
+
 	bidi   bool   // both sides want stanzas both ways
 	limits Limits // Receiver: what the peer announced with its <bidi/>
 
@@ -113,7 +128,7 @@ type Machine struct {
 	held      []Event // what came while a Verify was open
 	auth      []byte  // Receiver: the response whose authorization identity is being verified
 	tries     int     // Receiver: SASL handshakes that failed
-	denied    error   // Receiver: why the last of them did
+	denied    error   // Receiver: why the last of them did, or why EXTERNAL was not offered
 
 	out     []byte // output of this step that is not in an action yet
 	actions []Action
@@ -159,7 +174,7 @@ func (m *Machine) Start() []Action {
 }
 
 // Step takes one event and returns what to do about it, in order. The result is
-// nil after Ready or Fail. The machine keeps no reference to bytes in e and does
+// nil after Ready, Handover or Fail. The machine keeps no reference to bytes in e and does
 // not touch returned actions again.
 func (m *Machine) Step(e Event) []Action {
 	m.step(e)

@@ -14,7 +14,7 @@ func (m *Machine) respond() {
 		m.open()
 		return
 	}
-	h := Header{ID: m.cfg.NewID(), Version: "1.0", Lang: m.cfg.Lang}
+	h := Header{ID: m.cfg.NewID(), Version: "1.0", Lang: m.cfg.Lang, Dialback: m.dialback()}
 	m.id = h.ID
 	switch {
 	case !m.local.IsZero():
@@ -59,19 +59,24 @@ func (m *Machine) request(h Header) {
 		m.write("<stream:features>")
 		m.out = append(m.out, m.cfg.Features...)
 		m.write("</stream:features>")
-		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Method: external, Lang: m.peer.Lang, Limits: m.limits, Bidi: m.bidi})
+		m.do(Ready{Local: m.local, Remote: m.remote, StreamID: m.id, Method: external, Dialback: m.peer.Dialback, Lang: m.peer.Lang, Limits: m.limits, Bidi: m.bidi})
 		m.end()
 	case m.remote.IsZero():
-		m.offer()
+		m.offer(true)
 	default:
 		m.verify(m.remote)
 	}
 }
 
-// offer sends the response header and the offer of EXTERNAL.
-func (m *Machine) offer() {
+// offer sends the response header and the offer of EXTERNAL, of Server Dialback
+// or of both.
+func (m *Machine) offer(sasl bool) {
 	m.respond()
-	m.write("<stream:features><mechanisms xmlns='" + NSSASL + "'><mechanism>" + external + "</mechanism></mechanisms>")
+	m.write("<stream:features>")
+	if sasl {
+		m.write("<mechanisms xmlns='" + NSSASL + "'><mechanism>" + external + "</mechanism></mechanisms>")
+	}
+	m.out = append(m.out, m.cfg.Dialback...)
 	if m.cfg.Bidi {
 		m.write("<bidi xmlns='" + nsBidiOn + "'/>")
 	}
@@ -86,16 +91,25 @@ func (m *Machine) clientVerified(domain jid.JID, err error) {
 	case m.phase == waitAuth:
 		m.identified(domain, err)
 	case err == nil:
-		m.offer()
+		m.offer(true)
+	case m.dialback():
+		m.denied = &IdentityError{Domain: domain, Err: err}
+		m.offer(false)
 	default:
-		m.tell(&Error{Condition: NotAuthorized, Text: unverified(domain, err)})
+		m.tell(&Error{Condition: NotAuthorized, Text: m.unverified(domain, err)})
 		m.fail(&IdentityError{Domain: domain, Err: err})
 	}
 }
 
-func unverified(domain jid.JID, err error) string {
-	return "your certificate does not authenticate " + domain.String() +
-		" and Server Dialback is not accepted: " + err.Error()
+// unverified tells the peer's administrator what to change.
+func (m *Machine) unverified(domain jid.JID, err error) string {
+	otherwise := " (Server Dialback is not accepted)"
+	if m.dialback() {
+		otherwise = ", or Server Dialback"
+	}
+	d := domain.String()
+	return "your certificate does not authenticate " + d + ": " + err.Error() + "; here it takes one that names " + d +
+		", is in date, has its whole chain and comes from a trusted authority" + otherwise
 }
 
 // starttls takes what the peer sends in plaintext. Only <starttls/> is served.
@@ -109,7 +123,11 @@ func (m *Machine) starttls(e Element) {
 		m.write(failure(saslEncryptionRequired, ""))
 		m.refuse(PolicyViolation, "STARTTLS has to come before authentication")
 	case xml.Name{Space: NSDialback, Local: "result"}, xml.Name{Space: NSDialback, Local: "verify"}:
-		m.refuse(PolicyViolation, "Server Dialback is not accepted, and nothing is without STARTTLS")
+		text := "Server Dialback is not accepted, and nothing is without STARTTLS"
+		if m.dialback() {
+			text = "nothing is accepted without STARTTLS, Server Dialback included"
+		}
+		m.refuse(PolicyViolation, text)
 	default:
 		m.unexpected(e)
 	}
@@ -120,7 +138,7 @@ func (m *Machine) unexpected(e Element) {
 	switch {
 	case (e.Space == NSServer || e.Space == NSClient) && (e.Local == "message" || e.Local == "presence" || e.Local == "iq"):
 		m.refuse(NotAuthorized, "a stanza before the stream was negotiated")
-	case e.Space == NSDialback:
+	case e.Space == NSDialback && !m.dialback():
 		m.refuse(PolicyViolation, "Server Dialback is not accepted; authenticate with SASL EXTERNAL")
 	default:
 		m.refuse(UnsupportedStanzaType, "<"+e.Local+"/> is not expected here; this side waits for "+m.waiting())

@@ -73,6 +73,18 @@ func (m *Machine) authenticate(e Element) {
 		m.fail(&Error{Condition: PolicyViolation, Text: "STARTTLS asked for a second time"})
 	case xml.Name{Space: nsBidi, Local: "bidi"}, xml.Name{Space: nsBidiOn, Local: "bidi"}:
 		m.bothWays(e)
+	case xml.Name{Space: NSDialback, Local: "verify"}:
+		if !m.dialback() {
+			m.unexpected(e)
+			return
+		}
+		m.do(Question{e.Raw})
+	case xml.Name{Space: NSDialback, Local: "result"}:
+		if !m.dialback() {
+			m.unexpected(e)
+			return
+		}
+		m.handOver(Handover{Limits: m.limits, External: m.denied, First: e.Raw})
 	default:
 		m.unexpected(e)
 	}
@@ -162,7 +174,7 @@ func (m *Machine) identified(domain jid.JID, err error) {
 	authzid := m.auth
 	m.auth = nil
 	if err != nil {
-		m.deny(saslNotAuthorized, unverified(domain, err))
+		m.deny(saslNotAuthorized, m.unverified(domain, err))
 		return
 	}
 	if _, _, err := sasl.NewServer(mechanism(), m.permits).Step(authzid); err != nil {

@@ -33,6 +33,9 @@ func HeaderOf(t xmlscan.Token) Header {
 			h.Lang = string(a.Value)
 		}
 	}
+	for _, b := range t.Bindings {
+		h.Dialback = h.Dialback || string(b.Space) == NSDialback
+	}
 	return h
 }
 

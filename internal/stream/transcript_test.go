@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of the transcr
 
 // TestTranscripts plays the dialogues of testdata. Their inputs are
 //
-//	role, local, remote, secure, serves, features   the Config
+//	role, local, remote, secure, serves, features, dialback, askonly   the Config
 //	start          the first actions
 //	peer           bytes the peer sends, cut by the real scanner
 //	secured        the TLS handshake is done
@@ -38,7 +38,7 @@ func TestTranscripts(t *testing.T) {
 
 func isInput(key string) bool {
 	switch key {
-	case "role", "local", "remote", "secure", "bidi", "serves", "features", "start", "peer", "secured", "verified", "lost", "expired":
+	case "role", "local", "remote", "secure", "bidi", "serves", "features", "dialback", "askonly", "start", "peer", "secured", "verified", "lost", "expired":
 		return true
 	}
 	return false
@@ -67,6 +67,10 @@ func (p *player) step(l transcript.Line) []transcript.Line {
 		p.cfg.Secure = true
 	case "bidi":
 		p.cfg.Bidi, p.cfg.Limits = true, Limits{MaxBytes: 1000, IdleSeconds: 60}
+	case "dialback":
+		p.cfg.Dialback = []byte("<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>")
+	case "askonly":
+		p.cfg.AskOnly = true
 	case "features":
 		p.cfg.Features = []byte(l.Value)
 	case "serves":
@@ -149,17 +153,40 @@ func (p *player) do(actions []Action) {
 			if a.Bidi {
 				l.Value += fmt.Sprintf("\nboth ways, limits %d bytes, %d s", a.Limits.MaxBytes, a.Limits.IdleSeconds)
 			}
+			l.Value += p.errors(a.Identity)
 			for _, f := range a.Features {
 				l.Value += "\n" + f.Space + " " + f.Local
 			}
 			if a.From != "" && a.From != a.Remote.String() {
 				l.Value += "\nfrom " + a.From
 			}
+		case Question:
+			l = transcript.Is("question", string(a.Raw))
+		case Handover:
+			l = transcript.Is("handover", fmt.Sprintf("%v with %q, id %s, announced %t", a.Local, a.Remote, a.StreamID, a.Announced))
+			if a.Bidi {
+				l.Value += fmt.Sprintf("\nboth ways, limits %d bytes, %d s", a.Limits.MaxBytes, a.Limits.IdleSeconds)
+			}
+			l.Value += p.errors(a.Identity, a.External)
+			if a.First != nil {
+				l.Value += "\n" + string(a.First)
+			}
 		case Fail:
 			l = transcript.Is("fail", fmt.Sprintf("%T\n%v", a.Err, a.Err))
 		}
 		p.got = append(p.got, l)
 	}
+}
+
+// errors puts what did not end the negotiation on lines of its own.
+func (p *player) errors(list ...error) string {
+	var s string
+	for _, err := range list {
+		if err != nil {
+			s += fmt.Sprintf("\n%T: %v", err, err)
+		}
+	}
+	return s
 }
 
 // The beginning of a header with all its namespaces.
