@@ -73,6 +73,9 @@
 // verified and the verdict on it be part of the assurance: a dialback that ended
 // at a server with a valid certificate is not weak.
 //
+// A peer that asks for a further domain of those in its certificate need not be
+// verified by anybody else: [Machine.Confirm] takes the place of Ask.
+//
 // Nothing may wait for another request. A peer such as Prosody sends its own
 // <db:verify/> only on streams that are authorized already: a driver that put
 // off the verification of the peer's request until its own was answered, or that
@@ -83,7 +86,8 @@
 //
 // There is no Accepted and no <db:result type='valid'/> without a valid answer to
 // a question that was put to the peer of another stream, one that this side
-// opened to the claimed domain, or a [Machine.Grant]; and no Authorized without
+// opened to the claimed domain, or a [Machine.Confirm] or [Machine.Grant], which
+// stand for a certificate; and no Authorized without
 // an answer to a Start of the same pair on the same stream. A [Verdict] that
 // says valid cannot be made by a driver. Answers that nobody waits for are ignored
 // (XEP-0220 section 4.1, XEP-0288 section 4), and what a peer can make a machine

@@ -44,7 +44,24 @@ func (e *Error) Error() string {
 	if e.Text != "" {
 		s += ": " + e.Text
 	}
+	if !e.Sent {
+		s += advice(e.Condition, local, remote)
+	}
 	return s
+}
+
+// advice says what to change about an error answer that the peer sent.
+func advice(condition, local, remote string) string {
+	switch condition {
+	case RemoteConnectionFailed, RemoteServerTimeout, RemoteServerNotFound:
+		return "; here, the SRV records of " + local + " have to lead to a server that " + remote + " can connect to and that has TLS and Server Dialback; " +
+			"there, look at DNS, the firewall and the log"
+	case NotAuthorized, NotAcceptable, PolicyViolation, Forbidden:
+		return "; here, get a certificate for " + local + " that " + remote + " trusts; there, Server Dialback has to be allowed for " + local
+	case ItemNotFound:
+		return "; the server that was found does not serve " + remote + ": its SRV records, or the domains of that server, have to be put right there"
+	}
+	return ""
 }
 
 // Unwrap returns e.Err.

@@ -54,6 +54,16 @@ func (m *Machine) isPending(p pair) bool {
 	return slices.ContainsFunc(m.pending, func(q *Question) bool { return q.Local() == p.local && q.Remote() == p.remote })
 }
 
+// Confirm answers a question that need not be put: the peer of the stream on
+// which it came has shown, in the TLS handshake of that stream, a certificate
+// that speaks for the question's remote domain (XEP-0344 section 2.4).
+func (m *Machine) Confirm(q *Question) []Action {
+	if !m.closed {
+		m.verdict(Verdict{question: q, kind: Valid})
+	}
+	return m.flush()
+}
+
 // refuse answers a request with an error.
 func (m *Machine) refuse(request Element, condition, text string) {
 	a := request.failure(condition, text)

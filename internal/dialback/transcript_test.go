@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of the transcr
 //	stream       a new stream: name, its id, and any of out=domain, plain, errors, bidi
 //	grant        Machine.Grant: name, local and remote domain
 //	start        Machine.Start: name, local and remote domain
+//	confirm      Machine.Confirm: the question's remote and local domain
 //	put          Machine.Ask: name, and the question's remote and local domain
 //	withdraw     Machine.Withdraw: the same
 //	unverified   the Verdict made with Unverified: remote and local domain, condition, text
@@ -42,7 +43,7 @@ func TestTranscripts(t *testing.T) {
 
 func isInput(key string) bool {
 	return slices.Contains([]string{
-		"serves", "secret", "limits", "deny", "stream", "grant", "start", "put", "unverified", "withdraw", "peer", "expired", "closed",
+		"serves", "secret", "limits", "deny", "stream", "grant", "start", "put", "confirm", "unverified", "withdraw", "peer", "expired", "closed",
 	}, key)
 }
 
@@ -82,6 +83,9 @@ func (p *player) step(l transcript.Line) []transcript.Line {
 		m.Grant(jid.MustParse(fields[0]), jid.MustParse(fields[1]))
 	case "start":
 		p.do(name, m.Start(jid.MustParse(fields[0]), jid.MustParse(fields[1])))
+	case "confirm":
+		q := p.question(name, fields[0])
+		p.do(p.name(q.asker), q.asker.Confirm(q))
 	case "put":
 		p.do(name, m.Ask(p.question(fields[0], fields[1])))
 	case "withdraw":
