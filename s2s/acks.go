@@ -186,17 +186,17 @@ func (l *link) acknowledged(c *conn, h uint32) bool {
 	if n > l.q.doubt {
 		return false
 	}
-	l.q.confirm(n)
+	l.q.confirm(n, l.acked())
 	c.acks.want = l.q.doubt > 0
 	l.wakeUp()
 	return true
 }
 
-// wakeUp sees to it that the run goroutine looks at the link. l.mu is held.
-func (l *link) wakeUp() {
-	if l.start() {
-		go l.run()
-		return
+// acked returns the function that sees what the peer has acknowledged, or nil.
+func (l *link) acked() func(*entry) {
+	if l.s.deliveries == nil {
+		return nil
 	}
-	l.poke()
+	now := time.Now()
+	return func(e *entry) { l.s.deliveries.change(e.track, Acknowledged, now, nil) }
 }

@@ -37,6 +37,13 @@ type Config struct {
 	// after New.
 	Handler stanza.Handler
 
+	// Outbox keeps what was accepted until it is delivered. Nil: it is kept in
+	// memory, and lost with the process.
+	Outbox Outbox
+	// Deliveries is how many messages' states are remembered for
+	// [Server.Delivery] and [Server.Deliveries]. Zero: none.
+	Deliveries int
+
 	// Users says which users exist at Domains. Nil: every user exists.
 	Users Directory
 	// Verifier decides whether a certificate speaks for a remote domain.

@@ -25,6 +25,7 @@ type arrival struct {
 // deliver hands an inbound stanza for a local address to whoever waits for it,
 // or to the handler by way of its lane. It reports false when the lane is full.
 func (s *Server) deliver(st *stanza.Stanza, c *conn) bool {
+	s.deliveries.arrived(st)
 	if st.Kind == stanza.IQ && (st.Type == stanza.Result || st.Type == stanza.TypeError) && s.wait.answer(st) {
 		return true
 	}

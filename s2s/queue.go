@@ -16,68 +16,76 @@ type entry struct {
 	at    time.Time // accepted
 	wrote time.Time // written to a stream; zero while waiting
 	size  int
-	tries int // times written
+	tries int     // times written
+	seq   uint64  // its number in the host's Outbox; zero if it is not there
+	track *record // of its delivery; nil if nobody asks
+	turn  uint64  // the backlog's
+	class class
+	slot  uint8 // of its pair, the backlog's
 }
 
-// queue is the outbox of one route, in memory: a ring of entries in the order
-// of their acceptance. The first of them, in doubt, were written to the current
-// stream; the others wait. It is not safe for concurrent use.
+// queue is what one route has to deliver: entries on the wire and those of a
+// backlog. The entries on the wire are in the order in which they were written;
+// the first of them, in doubt, were written to the current stream, the others
+// to an earlier one and go again before anything else. The zero queue is
+// empty; it is not safe for concurrent use.
 type queue struct {
-	ring  []entry
-	head  int
-	n     int
-	doubt int // entries written
-	bytes int // of the entries that wait
+	wire    ring
+	doubt   int // entries of wire that were written to the current stream
+	again   int // bytes of the others
+	backlog backlog
+	gone    func(*entry) // sees every entry that leaves; may be nil
 }
 
-func (q *queue) at(i int) *entry { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
+// all returns the number of entries.
+func (q *queue) all() int { return q.wire.n + q.backlog.n }
 
-// waiting returns the number of entries not written yet.
-func (q *queue) waiting() int { return q.n - q.doubt }
+// waiting returns the number of entries to be written.
+func (q *queue) waiting() int { return q.all() - q.doubt }
 
+// bytes returns their size.
+func (q *queue) bytes() int { return q.again + q.backlog.bytes }
+
+// push adds an entry. Presence that it makes void leaves.
 func (q *queue) push(e entry) {
-	if q.n == len(q.ring) {
-		bigger := make([]entry, max(8, 2*len(q.ring)))
-		for i := range q.n {
-			bigger[i] = *q.at(i)
-		}
-		q.ring, q.head = bigger, 0
+	if void, superseded := q.backlog.push(e); superseded {
+		q.left(&void)
 	}
-	q.n++
-	*q.at(q.n - 1) = e
-	q.bytes += e.size
 }
 
-// pop removes the oldest entry.
-func (q *queue) pop() entry {
-	p := q.at(0)
-	e := *p
-	*p = entry{}
-	q.head = (q.head + 1) & (len(q.ring) - 1)
-	q.n--
-	if q.doubt > 0 {
-		q.doubt--
-	} else {
-		q.bytes -= e.size
+func (q *queue) left(e *entry) {
+	if q.gone != nil {
+		q.gone(e)
 	}
-	return e
+}
+
+func (q *queue) leftAll(list []entry) []entry {
+	for i := range list {
+		q.left(&list[i])
+	}
+	return list
 }
 
 // write appends waiting entries to b as XML until it holds size bytes, none
 // waits or window entries are in doubt, and marks them as written. Those that
 // are larger than largest, if that is not zero, are taken out and returned
 // instead.
-func (q *queue) write(b []byte, size, window, largest int, now time.Time, each func(*stanza.Stanza)) (_ []byte, tooLarge []entry) {
-	for q.doubt < q.n && q.doubt < window && len(b) < size {
-		e := q.at(q.doubt)
-		q.bytes -= e.size
+func (q *queue) write(b []byte, size, window, largest int, now time.Time, each func(*entry)) (_ []byte, tooLarge []entry) {
+	for q.waiting() > 0 && q.doubt < window && len(b) < size {
+		if q.doubt == q.wire.n {
+			q.wire.push(q.backlog.pop(now))
+		} else {
+			q.again -= q.wire.at(q.doubt).size
+		}
+		e := q.wire.at(q.doubt)
 		if largest > 0 && e.size > largest {
-			tooLarge = append(tooLarge, *e)
-			q.remove(q.doubt)
+			out := q.wire.remove(q.doubt)
+			q.left(&out)
+			tooLarge = append(tooLarge, out)
 			continue
 		}
 		if e.tries > 0 {
-			b = appendDelayed(b, e)
+			b = appendAgain(b, e)
 		} else {
 			b = e.st.AppendXML(b)
 		}
@@ -85,33 +93,40 @@ func (q *queue) write(b []byte, size, window, largest int, now time.Time, each f
 		e.tries++
 		q.doubt++
 		if each != nil {
-			each(e.st)
+			each(e)
 		}
 	}
 	return b, tooLarge
 }
 
-// remove takes the i-th entry out of the ring. What it weighs among the waiting
-// is the caller's to subtract.
-func (q *queue) remove(i int) {
-	for ; i > 0; i-- {
-		*q.at(i) = *q.at(i - 1)
-	}
-	*q.at(0) = entry{}
-	q.head = (q.head + 1) & (len(q.ring) - 1)
-	q.n--
-}
-
-// confirm forgets the n oldest written entries.
-func (q *queue) confirm(n int) {
+// confirm forgets the n oldest written entries; each, if not nil, sees them.
+func (q *queue) confirm(n int, each func(*entry)) {
 	for range min(n, q.doubt) {
-		q.pop()
+		e := q.popWritten()
+		if each != nil {
+			each(&e)
+		}
 	}
 }
 
-// appendDelayed writes a stanza that was written before, with a note of when it
-// was sent first (XEP-0203).
-func appendDelayed(b []byte, e *entry) []byte {
+// confirmBefore forgets the entries that were written before the given time.
+func (q *queue) confirmBefore(t time.Time) {
+	for q.doubt > 0 && q.wire.at(0).wrote.Before(t) {
+		q.popWritten()
+	}
+}
+
+func (q *queue) popWritten() entry {
+	e := q.wire.pop()
+	q.doubt--
+	q.left(&e)
+	return e
+}
+
+// appendAgain writes a stanza that was written before. Those that people read
+// carry a note of when they were sent first (XEP-0203) and an id by which the
+// repetition can be told (XEP-0359 section 3.1: the same as the stanza's).
+func appendAgain(b []byte, e *entry) []byte {
 	if e.st.Kind == stanza.IQ || e.st.Type == stanza.TypeError {
 		return e.st.AppendXML(b)
 	}
@@ -121,47 +136,91 @@ func appendDelayed(b []byte, e *entry) []byte {
 	st.Inner = append(st.Inner, "' stamp='"...)
 	st.Inner = e.at.UTC().AppendFormat(st.Inner, "2006-01-02T15:04:05.000Z")
 	st.Inner = append(st.Inner, "'/>"...)
+	if st.Kind == stanza.Message && st.ID != "" {
+		if _, has := e.st.Payload(nsSID + " origin-id"); !has {
+			st.Inner = append(st.Inner, "<origin-id xmlns='"+nsSID+"' id='"...)
+			st.Inner = stream.AppendEscaped(st.Inner, st.ID)
+			st.Inner = append(st.Inner, "'/>"...)
+		}
+	}
 	return st.AppendXML(b)
 }
+
+// nsSID is the namespace of unique and stable stanza ids (XEP-0359).
+const nsSID = "urn:xmpp:sid:0"
 
 // rewind makes the entries written since the given time wait again, before
 // those that wait already, and forgets the other written ones. Entries that
 // were written maxTries times are given up and returned: whatever breaks every
 // stream must not come back for ever.
 func (q *queue) rewind(since time.Time) (again int, poison []entry) {
-	for q.doubt > 0 && (q.at(0).wrote.Before(since) || q.at(0).tries >= maxTries) {
-		if e := q.pop(); e.tries >= maxTries && !e.wrote.Before(since) {
+	for q.doubt > 0 && (q.wire.at(0).wrote.Before(since) || q.wire.at(0).tries >= maxTries) {
+		if e := q.popWritten(); e.tries >= maxTries && !e.wrote.Before(since) {
 			poison = append(poison, e)
 		}
 	}
 	again = q.doubt
 	for i := range again {
-		q.bytes += q.at(i).size
-		q.at(i).wrote = time.Time{}
+		q.again += q.wire.at(i).size
+		q.wire.at(i).wrote = time.Time{}
 	}
 	q.doubt = 0
 	return again, poison
+}
+
+// oldest returns when the entry that has waited longest was accepted; zero if
+// none waits. It must not be called while entries are in doubt.
+func (q *queue) oldest() time.Time {
+	at := q.backlog.oldest()
+	if q.wire.n > 0 && (at.IsZero() || q.wire.at(0).at.Before(at)) {
+		at = q.wire.at(0).at
+	}
+	return at
 }
 
 // expire removes the waiting entries that were accepted before the given time.
 // It must not be called while entries are in doubt.
 func (q *queue) expire(before time.Time) []entry {
 	var old []entry
-	for q.n > 0 && q.at(0).at.Before(before) {
-		old = append(old, q.pop())
+	for q.wire.n > 0 && q.wire.at(0).at.Before(before) {
+		old = append(old, q.popAgain())
 	}
-	return old
+	return q.leftAll(append(old, q.backlog.expire(before)...))
+}
+
+// popAgain removes the first of the entries on the wire while none of them is
+// in doubt.
+func (q *queue) popAgain() entry {
+	e := q.wire.pop()
+	q.again -= e.size
+	return e
+}
+
+// shed removes the waiting entry that would be missed least, if that is less
+// than a stanza of class c would be.
+func (q *queue) shed(c class) (entry, bool) {
+	e, ok := q.backlog.shed(c)
+	if ok {
+		q.left(&e)
+	}
+	return e, ok
 }
 
 // drop removes all entries and returns those that were waiting.
 func (q *queue) drop() []entry {
-	for q.doubt > 0 {
-		q.pop()
-	}
+	q.confirm(q.doubt, nil)
 	var all []entry
-	for q.n > 0 {
-		all = append(all, q.pop())
+	for q.wire.n > 0 {
+		all = append(all, q.popAgain())
 	}
-	q.ring, q.head = nil, 0
-	return all
+	all = append(all, q.backlog.drop()...)
+	q.trim()
+	return q.leftAll(all)
+}
+
+// trim gives the memory of an empty queue back.
+func (q *queue) trim() {
+	if q.all() == 0 {
+		q.wire, q.backlog = ring{}, backlog{}
+	}
 }

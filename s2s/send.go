@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"isthmus.im/internal/xmlscan"
 	"isthmus.im/stanza"
@@ -20,47 +21,76 @@ import (
 // results are dropped instead, as errors are never answered with errors. A
 // stanza that was written to a stream that then broke may arrive twice.
 //
+// A message without an id gets one, 130 random bits, by which its delivery can
+// be followed (see [Server.Delivery]) and a repetition told.
+//
 // Send fails for what can be known at once: [ErrNotLocal], [ErrNoRecipient], a
 // stanza that is not well-formed or larger than Limits.StanzaBytes,
-// [ErrQueueFull], [ErrClosed]. It waits, until ctx ends, only while the queue of
-// a connected domain is full.
+// [ErrQueueFull], [ErrClosed], and what Config.Outbox returned. It waits, until
+// ctx ends, only for that and while the queue of a connected domain is full.
 func (s *Server) Send(ctx context.Context, st *stanza.Stanza) error {
 	size, err := s.check(st)
 	if err != nil {
 		return err
 	}
-	return s.route(ctx, st, size)
+	return s.route(ctx, st, size, true)
+}
+
+// TrySend is [Server.Send] for those who must not wait: where Send would wait
+// for room in the queue of a connected domain, it returns [ErrQueueFull].
+func (s *Server) TrySend(ctx context.Context, st *stanza.Stanza) error {
+	size, err := s.check(st)
+	if err != nil {
+		return err
+	}
+	return s.route(ctx, st, size, false)
 }
 
 // route takes a stanza that was checked to its recipient.
-func (s *Server) route(ctx context.Context, st *stanza.Stanza, size int) error {
+func (s *Server) route(ctx context.Context, st *stanza.Stanza, size int, wait bool) error {
 	if s.sealed.Load() {
 		return ErrClosed
 	}
 	if s.serves(st.To) {
-		if !s.deliver(st, nil) {
-			s.bounce(st, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
-				Text: "too many stanzas wait for this recipient"})
-		}
+		s.loop(st)
 		return nil
 	}
-	return s.push(ctx, Route{Local: st.From.Host(), Remote: st.To.Host()}, st, size)
+	r := Route{Local: st.From.Host(), Remote: st.To.Host()}
+	if s.outbox != nil {
+		return s.store(ctx, r, st)
+	}
+	return s.push(ctx, r, st, size, wait)
 }
 
-// pushNow queues a stanza of the server's own making, and drops it if the queue
-// is full: a reader must not wait for a writer.
+// loop delivers a stanza for a local address, which does not leave the process.
+func (s *Server) loop(st *stanza.Stanza) {
+	now := time.Now()
+	track := s.deliveries.queued(st, now)
+	if s.deliver(st, nil) {
+		s.deliveries.change(track, Acknowledged, now, nil)
+		return
+	}
+	why := &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait, Text: "too many stanzas wait for this recipient"}
+	s.deliveries.change(track, Refused, now, why)
+	s.bounce(st, why)
+}
+
+// pushNow queues a stanza of the server's own making, in memory, and drops it if
+// the queue is full: a reader must not wait for a writer.
 func (s *Server) pushNow(st *stanza.Stanza) {
-	if err := s.route(ended, st, len(st.Inner)+128); err != nil {
+	err := ErrClosed
+	switch {
+	case s.sealed.Load():
+	case s.serves(st.To):
+		s.loop(st)
+		return
+	default:
+		err = s.push(s.ctx, Route{Local: st.From.Host(), Remote: st.To.Host()}, st, len(st.Inner)+128, false)
+	}
+	if err != nil {
 		s.log.Debug("error stanza dropped", "local", st.From, "remote", st.To, "err", err)
 	}
 }
-
-// ended is a context that has ended.
-var ended = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
 
 var errStanza = errors.New("s2s: not exactly one well-formed stanza")
 
@@ -78,6 +108,9 @@ func (s *Server) check(st *stanza.Stanza) (int, error) {
 		return 0, errors.New("s2s: iq without id")
 	case !s.serves(st.From):
 		return 0, fmt.Errorf("%w: %q", ErrNotLocal, st.From)
+	}
+	if st.Kind == stanza.Message && st.ID == "" {
+		st.ID = newID()
 	}
 	k := s.checkers.Get().(*checker)
 	size, err := k.check(st)
@@ -137,8 +170,12 @@ func (s *Server) bounce(st *stanza.Stanza, why *stanza.Error) {
 	}
 }
 
-func (s *Server) bounceAll(list []entry, why *stanza.Error) {
-	for _, e := range list {
-		s.bounce(e.st, why)
+// bounceAll tells the senders of entries that have left a queue undelivered.
+func (s *Server) bounceAll(list []entry, why *stanza.Error) { s.giveUp(list, why, Refused) }
+
+func (s *Server) giveUp(list []entry, why *stanza.Error, state DeliveryState) {
+	for i := range list {
+		s.deliveries.change(list[i].track, state, time.Now(), why)
+		s.bounce(list[i].st, why)
 	}
 }

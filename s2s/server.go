@@ -56,6 +56,10 @@ type Server struct {
 	lmu   sync.RWMutex
 	links map[Route]*link
 
+	outbox     Outbox
+	total      totals
+	deliveries *deliveries
+
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
@@ -108,6 +112,7 @@ func New(cfg Config) (*Server, error) {
 		conns:     make(map[*conn]struct{}),
 		stopped:   make(chan struct{}),
 	}
+	s.outbox, s.deliveries = cfg.Outbox, newDeliveries(cfg.Deliveries)
 	s.first = jid.MustParse(append(append([]string{}, cfg.Domains...), cfg.Services...)[0])
 	if f, ok := cfg.Handler.(interface{ Features() []string }); ok {
 		s.features = f
@@ -166,6 +171,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err = listen(s.direct, s.ServeTLS)
 	}
 	if err == nil {
+		s.resume()
 		select {
 		case <-ctx.Done():
 		case err = <-failed:

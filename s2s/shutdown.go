@@ -111,7 +111,9 @@ func (s *Server) flushed() bool {
 	all := true
 	for _, l := range s.links {
 		l.mu.Lock()
-		if l.q.waiting() > 0 || l.writing || l.conn != nil && l.conn.acks.state == acksOn && l.q.doubt > 0 {
+		if s.outbox != nil && l.conn == nil && l.fails > 0 {
+			// What the domain did not get stays in the Outbox.
+		} else if l.q.waiting() > 0 || l.more || len(l.done) > 0 || l.writing || l.conn != nil && l.conn.acks.state == acksOn && l.q.doubt > 0 {
 			all = false
 			if l.conn == nil && l.fails > 0 {
 				l.fails = 0
