@@ -193,10 +193,10 @@ func (l *link) acknowledged(c *conn, h uint32) bool {
 }
 
 // acked returns the function that sees what the peer has acknowledged, or nil.
-func (l *link) acked() func(*entry) {
+func (l *link) acked() func(*record) {
 	if l.s.deliveries == nil {
 		return nil
 	}
 	now := time.Now()
-	return func(e *entry) { l.s.deliveries.change(e.track, Acknowledged, now, nil) }
+	return func(r *record) { l.s.deliveries.change(r, StateAcknowledged, now, nil) }
 }

@@ -59,7 +59,7 @@ func (b *backlog) push(e entry) (void entry, superseded bool) {
 	e.turn = b.turn
 	line := e.class
 	if line > classMessage || b.lines[classIQ].n+b.lines[classPresence].n > 0 {
-		line = b.line(&e)
+		line, e.slot = b.line(e.st, e.class)
 	}
 	r := &b.lines[line]
 	if broadcast(e.st) {
@@ -79,23 +79,22 @@ func (b *backlog) push(e entry) (void entry, superseded bool) {
 	return void, superseded
 }
 
-// line finds the line of an entry and counts it there.
-func (b *backlog) line(e *entry) class {
+// line finds the line of a stanza of a class and counts it there.
+func (b *backlog) line(st *stanza.Stanza, line class) (class, uint8) {
 	if b.pairs[classIQ] == nil {
 		b.seed = maphash.MakeSeed()
 		b.pairs[classIQ], b.pairs[classPresence] = new([256]uint32), new([256]uint32)
 	}
-	e.slot = uint8(maphash.Comparable(b.seed, pair{e.st.From, e.st.To}))
-	line := e.class
+	slot := uint8(maphash.Comparable(b.seed, pair{st.From, st.To}))
 	for l := classPresence; l > line; l-- {
-		if b.pairs[l][e.slot] > 0 {
+		if b.pairs[l][slot] > 0 {
 			line = l
 		}
 	}
 	if line > classMessage {
-		b.pairs[line][e.slot]++
+		b.pairs[line][slot]++
 	}
-	return line
+	return line, slot
 }
 
 // broadcast reports whether a stanza is the presence of a whole resource, which

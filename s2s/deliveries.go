@@ -3,6 +3,7 @@ package s2s
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
 	"iter"
 	"sync"
 	"time"
@@ -15,12 +16,12 @@ import (
 type DeliveryState uint8
 
 const (
-	Queued       DeliveryState = iota + 1 // accepted, not written yet
-	Sent                                  // written to an authenticated stream with the recipient's domain
-	Acknowledged                          // the domain has it (XEP-0198), or it was delivered locally
-	Delivered                             // the recipient's client says so (XEP-0184)
-	Refused                               // came back with an error, or could not be sent
-	Expired                               // the domain was not reachable within Limits.QueueAge
+	StateQueued       DeliveryState = iota + 1 // accepted, not written yet
+	StateSent                                  // written to an authenticated stream with the recipient's domain
+	StateAcknowledged                          // the domain has it (XEP-0198), or it was delivered locally
+	StateDelivered                             // the recipient's client says so (XEP-0184)
+	StateRefused                               // came back with an error, or could not be sent
+	StateExpired                               // the domain was not reachable within Limits.QueueAge
 )
 
 var stateNames = [...]string{"unknown", "queued", "sent", "acknowledged", "delivered", "refused", "expired"}
@@ -32,9 +33,9 @@ func (s DeliveryState) String() string {
 	return stateNames[0]
 }
 
-// Final reports whether no other state follows. Acknowledged is not final, but
+// Final reports whether no other state follows. StateAcknowledged is not final, but
 // may well be the last: few recipients send receipts unless asked.
-func (s DeliveryState) Final() bool { return s >= Delivered }
+func (s DeliveryState) Final() bool { return s >= StateDelivered }
 
 // Delivery is the state of one message.
 type Delivery struct {
@@ -42,7 +43,7 @@ type Delivery struct {
 	ID       string
 	State    DeliveryState
 	At       time.Time     // when it came to be so
-	Err      *stanza.Error // why; of Refused and Expired
+	Err      *stanza.Error // why; of StateRefused and StateExpired
 }
 
 // Delivery returns the state of the message with this id, as long as it is
@@ -151,7 +152,7 @@ func (d *deliveries) queued(st *stanza.Stanza, at time.Time) *record {
 		return nil
 	}
 	r := &record{
-		Delivery: Delivery{From: st.From, To: st.To, ID: st.ID, State: Queued, At: at},
+		Delivery: Delivery{From: st.From, To: st.To, ID: st.ID, State: StateQueued, At: at},
 		key:      deliveryKey{st.From.Bare(), st.To.Bare(), st.ID},
 	}
 	d.mu.Lock()
@@ -208,7 +209,7 @@ func (d *deliveries) arrived(st *stanza.Stanza) {
 	if d == nil || st.Kind != stanza.Message {
 		return
 	}
-	id, state, why := st.ID, Refused, (*stanza.Error)(nil)
+	id, state, why := st.ID, StateRefused, (*stanza.Error)(nil)
 	if st.Type == stanza.TypeError {
 		why = st.Err()
 	} else {
@@ -216,13 +217,13 @@ func (d *deliveries) arrived(st *stanza.Stanza) {
 			return
 		}
 		var receipt struct {
-			XMLName struct{} `xml:"urn:xmpp:receipts received"`
+			XMLName xml.Name `xml:"urn:xmpp:receipts received"`
 			ID      string   `xml:"id,attr"`
 		}
 		if st.Decode(&receipt) != nil {
 			return
 		}
-		id, state = receipt.ID, Delivered
+		id, state = receipt.ID, StateDelivered
 	}
 	d.mu.Lock()
 	r := d.known[deliveryKey{st.To.Bare(), st.From.Bare(), id}]

@@ -27,6 +27,7 @@ func (s *Server) serve(l net.Listener, direct bool) error {
 	}
 	defer s.running.Done()
 	defer s.removeListener(l)
+	s.resume()
 	var pause time.Duration
 	for {
 		select {

@@ -9,26 +9,28 @@ import (
 // Limits bounds what a peer, or an unreachable peer, may cost. A zero field
 // takes the default in its comment; a negative one is refused by [New].
 type Limits struct {
-	StanzaBytes    int           // size of one inbound stanza; 512 KiB
-	PreAuthBytes   int           // the same before the peer has authenticated; 10,000 bytes
-	Depth          int           // nesting within a stanza; 64
-	Queue          int           // stanzas waiting per route; 10,000
-	QueueBytes     int           // their size per route; 16 MiB
-	QueueAge       time.Duration // how long a stanza waits for its domain to be reachable; 5 min
-	Unconfirmed    int           // written stanzas kept for a stream whose peer does not acknowledge, to be sent again should it die; 512
-	Unacknowledged int           // written stanzas that await the peer's acknowledgement (XEP-0198); 8,192
-	Ack            time.Duration // time for the peer to answer a request for acknowledgement; 30 s
-	Lane           int           // stanzas waiting per (from, to) pair for the handler; 1,024
-	StreamQueue    int           // stanzas of one stream waiting for the handler, before no more is read from it; 4,096
-	LaneWait       time.Duration // how long a full lane holds up its stream before it refuses; 2 s
-	Streams        int           // inbound streams; 100,000
-	Negotiating    int           // inbound streams that have not authenticated; 1,024
-	Negotiation    time.Duration // time to authenticate, and to connect to one target; 30 s
-	Write          time.Duration // time for one write to make its way into the network; 60 s
-	Idle           time.Duration // silence after which a stream is closed; 10 min
-	Close          time.Duration // time for the peer to answer a closing tag; 5 s
-	HandlerTime    time.Duration // life of a handler's context; 30 s
-	Requests       int           // requests waiting for their answers; 100,000
+	StanzaBytes     int           // size of one inbound stanza; 512 KiB
+	PreAuthBytes    int           // the same before the peer has authenticated; 10,000 bytes
+	Depth           int           // nesting within a stanza; 64
+	Queue           int           // stanzas waiting per route; 10,000
+	QueueBytes      int           // their size per route; 16 MiB
+	TotalQueue      int           // stanzas held on all routes, waiting or written and not acknowledged; 1,000,000
+	TotalQueueBytes int           // memory of these, estimated; 256 MiB
+	QueueAge        time.Duration // how long a stanza waits for its domain to be reachable; 5 min
+	Unconfirmed     int           // written stanzas kept for a stream whose peer does not acknowledge, to be sent again should it die; 512
+	Unacknowledged  int           // written stanzas that await the peer's acknowledgement (XEP-0198); 8,192
+	Ack             time.Duration // time for the peer to answer a request for acknowledgement; 30 s
+	Lane            int           // stanzas waiting per (from, to) pair for the handler; 1,024
+	StreamQueue     int           // stanzas of one stream waiting for the handler, before no more is read from it; 4,096
+	LaneWait        time.Duration // how long a full lane holds up its stream before it refuses; 2 s
+	Streams         int           // inbound streams; 100,000
+	Negotiating     int           // inbound streams that have not authenticated; 1,024
+	Negotiation     time.Duration // time to authenticate, and to connect to one target; 30 s
+	Write           time.Duration // time for one write to make its way into the network; 60 s
+	Idle            time.Duration // silence after which a stream is closed; 10 min
+	Close           time.Duration // time for the peer to answer a closing tag; 5 s
+	HandlerTime     time.Duration // life of a handler's context; 30 s
+	Requests        int           // requests waiting for their answers; 100,000
 }
 
 // fill gives every zero field its default.
@@ -43,6 +45,8 @@ func (l *Limits) fill() error {
 		{"Depth", &l.Depth, 64},
 		{"Queue", &l.Queue, 10_000},
 		{"QueueBytes", &l.QueueBytes, 16 << 20},
+		{"TotalQueue", &l.TotalQueue, 1_000_000},
+		{"TotalQueueBytes", &l.TotalQueueBytes, 256 << 20},
 		{"Unconfirmed", &l.Unconfirmed, 512},
 		{"Unacknowledged", &l.Unacknowledged, 8192},
 		{"Lane", &l.Lane, 1024},

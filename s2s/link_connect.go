@@ -75,9 +75,9 @@ func (l *link) fail(err *ConnectError) time.Duration {
 		}
 		left, more := l.q.oldest(), l.more
 		l.mu.Unlock()
-		state := Expired
+		state := StateExpired
 		if final {
-			state = Refused
+			state = StateRefused
 		}
 		l.s.giveUp(old, err.Stanza(), state)
 		if left.IsZero() && more && l.finish(l.s.ctx) && l.load() {
@@ -102,4 +102,3 @@ func backOff(fails int) time.Duration {
 	}
 	return d - d/4 + rand.N(d/2)
 }
-

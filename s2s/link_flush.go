@@ -69,7 +69,7 @@ func (l *link) wrote(c *conn) func(*entry) {
 		return nil
 	}
 	return func(e *entry) {
-		l.s.deliveries.change(e.track, Sent, e.wrote, nil)
+		l.s.deliveries.change(e.track, StateSent, e.wrote, nil)
 		if trace != nil {
 			trace(e.st)
 		}

@@ -22,14 +22,14 @@ func (s *Server) push(ctx context.Context, r Route, st *stanza.Stanza, size int,
 		if l.failed != nil && now.Before(l.refuse) {
 			why := l.failed
 			l.mu.Unlock()
-			s.giveUp([]entry{{st: st, track: s.deliveries.queued(st, now)}}, why.Stanza(), Refused)
+			s.giveUp([]entry{{st: st, track: s.deliveries.queued(st, now)}}, why.Stanza(), StateRefused)
 			return nil
 		}
 		shed, ok := l.reserve(st, size)
 		if !ok {
 			room := l.awaitRoom(wait)
 			l.mu.Unlock()
-			s.bounceAll(shed, errShed(r))
+			s.bounceShed(r, shed)
 			if room == nil {
 				return ErrQueueFull
 			}
@@ -45,7 +45,7 @@ func (s *Server) push(ctx context.Context, r Route, st *stanza.Stanza, size int,
 		l.q.push(entry{st: st, at: now, size: size, track: s.deliveries.queued(st, now)})
 		start := l.start()
 		l.mu.Unlock()
-		s.bounceAll(shed, errShed(r))
+		s.bounceShed(r, shed)
 		if start {
 			go l.run()
 		} else {
@@ -55,8 +55,10 @@ func (s *Server) push(ctx context.Context, r Route, st *stanza.Stanza, size int,
 	}
 }
 
-func errShed(r Route) *stanza.Error {
-	return &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait, Text: "too many stanzas wait for " + r.Remote.String()}
+func (s *Server) bounceShed(r Route, shed []entry) {
+	if len(shed) > 0 {
+		s.bounceAll(shed, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait, Text: "too many stanzas wait for " + r.Remote.String()})
+	}
 }
 
 // reserve makes room for a stanza if it can: it sheds what matters less, and
@@ -98,9 +100,9 @@ func (l *link) awaitRoom(wait bool) <-chan struct{} {
 }
 
 // gone takes note of an entry that has left the queue. l.mu is held.
-func (l *link) gone(e *entry) {
-	l.s.total.give(e.size)
-	if e.seq > 0 && !l.leave {
-		l.done = append(l.done, e.seq)
+func (l *link) gone(size int, seq uint64) {
+	l.s.total.give(size)
+	if seq > 0 && !l.leave {
+		l.done = append(l.done, seq)
 	}
 }

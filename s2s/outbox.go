@@ -86,7 +86,7 @@ func (t *totals) give(size int) {
 // resume goes on with what an earlier process left in the Outbox.
 func (s *Server) resume() {
 	lister, ok := s.outbox.(RouteLister)
-	if !ok || !s.begin() {
+	if !ok || s.resumed.Swap(true) || !s.begin() {
 		return
 	}
 	go func() {

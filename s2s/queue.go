@@ -34,7 +34,7 @@ type queue struct {
 	doubt   int // entries of wire that were written to the current stream
 	again   int // bytes of the others
 	backlog backlog
-	gone    func(*entry) // sees every entry that leaves; may be nil
+	gone    func(size int, seq uint64) // is told of every entry that leaves; may be nil
 }
 
 // all returns the number of entries.
@@ -49,19 +49,20 @@ func (q *queue) bytes() int { return q.again + q.backlog.bytes }
 // push adds an entry. Presence that it makes void leaves.
 func (q *queue) push(e entry) {
 	if void, superseded := q.backlog.push(e); superseded {
-		q.left(&void)
+		q.left(void)
 	}
 }
 
-func (q *queue) left(e *entry) {
+func (q *queue) left(e entry) entry {
 	if q.gone != nil {
-		q.gone(e)
+		q.gone(e.size, e.seq)
 	}
+	return e
 }
 
 func (q *queue) leftAll(list []entry) []entry {
 	for i := range list {
-		q.left(&list[i])
+		q.left(list[i])
 	}
 	return list
 }
@@ -79,9 +80,7 @@ func (q *queue) write(b []byte, size, window, largest int, now time.Time, each f
 		}
 		e := q.wire.at(q.doubt)
 		if largest > 0 && e.size > largest {
-			out := q.wire.remove(q.doubt)
-			q.left(&out)
-			tooLarge = append(tooLarge, out)
+			tooLarge = append(tooLarge, q.left(q.wire.remove(q.doubt)))
 			continue
 		}
 		if e.tries > 0 {
@@ -99,12 +98,13 @@ func (q *queue) write(b []byte, size, window, largest int, now time.Time, each f
 	return b, tooLarge
 }
 
-// confirm forgets the n oldest written entries; each, if not nil, sees them.
-func (q *queue) confirm(n int, each func(*entry)) {
+// confirm forgets the n oldest written entries; each, if not nil, is given the
+// records of their delivery.
+func (q *queue) confirm(n int, each func(*record)) {
 	for range min(n, q.doubt) {
 		e := q.popWritten()
 		if each != nil {
-			each(&e)
+			each(e.track)
 		}
 	}
 }
@@ -117,10 +117,8 @@ func (q *queue) confirmBefore(t time.Time) {
 }
 
 func (q *queue) popWritten() entry {
-	e := q.wire.pop()
 	q.doubt--
-	q.left(&e)
-	return e
+	return q.left(q.wire.pop())
 }
 
 // appendAgain writes a stanza that was written before. Those that people read
@@ -201,7 +199,7 @@ func (q *queue) popAgain() entry {
 func (q *queue) shed(c class) (entry, bool) {
 	e, ok := q.backlog.shed(c)
 	if ok {
-		q.left(&e)
+		q.left(e)
 	}
 	return e, ok
 }

@@ -14,8 +14,10 @@ import (
 // be set. The stanza belongs to the server from then on; it must not be changed.
 //
 // A nil error means that the stanza was accepted: it stays queued until it was
-// written to an authenticated stream with the recipient's domain, in the order
-// of Send calls. If that is not possible within Limits.QueueAge, or at once when
+// written to an authenticated stream with the recipient's domain. Stanzas of the
+// same From and To are written in the order of Send calls; where many wait,
+// messages go before requests and those before presence, of which only the
+// latest to a bare address is kept. If that is not possible within Limits.QueueAge, or at once when
 // the domain does not exist or is refused, the handler gets exactly one error
 // stanza from the recipient to the sender, with the reason; errors and iq
 // results are dropped instead, as errors are never answered with errors. A
@@ -67,11 +69,11 @@ func (s *Server) loop(st *stanza.Stanza) {
 	now := time.Now()
 	track := s.deliveries.queued(st, now)
 	if s.deliver(st, nil) {
-		s.deliveries.change(track, Acknowledged, now, nil)
+		s.deliveries.change(track, StateAcknowledged, now, nil)
 		return
 	}
 	why := &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait, Text: "too many stanzas wait for this recipient"}
-	s.deliveries.change(track, Refused, now, why)
+	s.deliveries.change(track, StateRefused, now, why)
 	s.bounce(st, why)
 }
 
@@ -171,7 +173,7 @@ func (s *Server) bounce(st *stanza.Stanza, why *stanza.Error) {
 }
 
 // bounceAll tells the senders of entries that have left a queue undelivered.
-func (s *Server) bounceAll(list []entry, why *stanza.Error) { s.giveUp(list, why, Refused) }
+func (s *Server) bounceAll(list []entry, why *stanza.Error) { s.giveUp(list, why, StateRefused) }
 
 func (s *Server) giveUp(list []entry, why *stanza.Error, state DeliveryState) {
 	for i := range list {

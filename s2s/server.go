@@ -57,6 +57,7 @@ type Server struct {
 	links map[Route]*link
 
 	outbox     Outbox
+	resumed    atomic.Bool // what it held at the start
 	total      totals
 	deliveries *deliveries
 
