@@ -3,8 +3,6 @@ package s2s
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -144,31 +142,3 @@ var (
 	_ Resolver = (*net.Resolver)(nil)
 	_ Dialer   = (*net.Dialer)(nil)
 )
-
-// domains parses the local domains: the value says whether a domain has users.
-func (c *Config) domains() (map[string]bool, error) {
-	m := make(map[string]bool)
-	add := func(names []string, users bool) error {
-		for _, name := range names {
-			d, err := jid.Parse(name)
-			if err != nil {
-				return fmt.Errorf("s2s: local domain %q: %w", name, err)
-			}
-			if d != d.Host() {
-				return fmt.Errorf("s2s: local domain %q is not a bare domain", name)
-			}
-			if _, twice := m[d.Domain()]; twice {
-				return fmt.Errorf("s2s: local domain %q is listed twice", name)
-			}
-			m[d.Domain()] = users
-		}
-		return nil
-	}
-	if err := errors.Join(add(c.Domains, true), add(c.Services, false)); err != nil {
-		return nil, err
-	}
-	if len(m) == 0 {
-		return nil, errors.New("s2s: Config has neither Domains nor Services")
-	}
-	return m, nil
-}

@@ -22,7 +22,8 @@ import (
 func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
 	r := l.route
 	failed := &ConnectError{Domain: r.Remote}
-	if err := s.mayReach(ctx, r.Remote); err != nil {
+	changes := s.changes.Load()
+	if err := s.permits(ctx, r); err != nil {
 		failed.add(Attempt{Target: r.Remote.String(), Stage: StagePolicy, Err: err}, true)
 		return nil, failed
 	}
@@ -48,11 +49,16 @@ func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
 	}
 	c, failures, err := locate.Race(ctx, s.resolver, targets, 0, attempt, func(late *conn) { late.sock.Close() })
 	if err == nil {
+		err := ErrClosed
 		if c.open() {
-			return c, nil
+			if err = s.still(ctx, c, changes); err == nil {
+				return c, nil
+			}
+			failed.add(Attempt{Target: r.Remote.String(), Stage: StagePolicy, Err: err}, true)
+			return nil, failed
 		}
 		c.sock.Close()
-		failures = append(failures, locate.Failure{Err: ErrClosed})
+		failures = append(failures, locate.Failure{Err: err})
 	}
 	for _, f := range failures {
 		a := Attempt{Target: net.JoinHostPort(f.Target.Host, strconv.Itoa(int(f.Target.Port))), Stage: StageDNS, Err: f.Err}

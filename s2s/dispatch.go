@@ -73,7 +73,7 @@ func (s *Server) dispatch(_ pair, a arrival) {
 // handle finds the answer to a stanza: the directory's, the handler's, or the
 // server's own for requests that the handler left unanswered.
 func (s *Server) handle(ctx context.Context, st *stanza.Stanza) (*stanza.Stanza, error) {
-	if s.users != nil && st.To.Local() != "" && s.local[st.To.Domain()] {
+	if d := s.domains.get(st.To.Domain()); s.users != nil && st.To.Local() != "" && d != nil && d.users {
 		exists, err := s.users.UserExists(ctx, st.To.Bare())
 		if err != nil {
 			return nil, fmt.Errorf("s2s: user directory: %w", err)

@@ -118,6 +118,10 @@ func (e *ConnectError) Timeout() bool {
 func (e *ConnectError) Stanza() *stanza.Error {
 	switch e.Stage {
 	case StagePolicy:
+		if errors.Is(e, ErrNotLocal) {
+			return &stanza.Error{Condition: stanza.NotAllowed, Type: stanza.Cancel,
+				Text: "the domain of the sender is no longer served here"}
+		}
 		return &stanza.Error{Condition: stanza.NotAllowed, Type: stanza.Cancel,
 			Text: "communication with " + e.Domain.String() + " is not allowed here"}
 	case StageDNS:

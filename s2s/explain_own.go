@@ -65,13 +65,14 @@ func (s *Server) CheckDomain(ctx context.Context, domain jid.JID, watch func(Fin
 }
 
 // withSubdomains returns a local domain and the local domains below it.
-func (s *Server) withSubdomains(domain jid.JID) []jid.JID {
-	list := []jid.JID{domain}
-	for name := range s.local {
-		if d, err := jid.New("", name, ""); err == nil && strings.HasSuffix(name, "."+domain.Domain()) {
-			list = append(list, d)
+func (s *Server) withSubdomains(above jid.JID) []jid.JID {
+	list := []jid.JID{above}
+	s.domains.each(func(d *domain) bool {
+		if strings.HasSuffix(d.jid.Domain(), "."+above.Domain()) {
+			list = append(list, d.jid)
 		}
-	}
+		return true
+	})
 	slices.SortFunc(list[1:], jid.JID.Compare)
 	return list
 }
@@ -124,7 +125,7 @@ func (p *probe) visit(ctx context.Context) {
 		return
 	}
 	defer other.Close()
-	visit := other.newProbe(other.first, p.local, p.take)
+	visit := other.newProbe(jid.MustParse(stranger), p.local, p.take)
 	visit.reach(ctx, true)
 	p.target, p.addr = "", ""
 }
@@ -149,7 +150,7 @@ func (p *probe) take(f Finding) {
 
 // certificate looks at the certificate that would be shown for a local domain.
 func (p *probe) certificate(ctx context.Context, domain jid.JID) {
-	cert, err := p.s.certificate(p.s.tls, domain.ASCIIDomain())
+	cert, err := p.s.certificate(domain)
 	var chain []*x509.Certificate
 	if err == nil {
 		chain, err = parseChain(cert)

@@ -102,7 +102,7 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		}
 	}
 	ready, err := c.negotiate(ctx, stream.New(stream.Config{
-		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves, Features: append(s.announced().Element(), smFeature...), Bidi: s.bidi,
+		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves, Gone: s.domains.isGone, Features: append(s.announced().Element(), smFeature...), Bidi: s.bidi,
 	}))
 	if err != nil {
 		var id *stream.IdentityError
@@ -117,11 +117,10 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 	c.id, c.local, c.remote = ready.StreamID, ready.Local, ready.Remote
 	c.mechanism, c.lang = ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
-	if s.policy != nil {
-		if err := s.policy(ctx, c.remote); err != nil {
-			c.end(&stream.Error{Condition: stream.PolicyViolation, Text: "federation with " + c.remote.String() + " is not allowed here"})
-			return err
-		}
+	changes := s.changes.Load()
+	if err := s.permits(ctx, Route{Local: c.local, Remote: c.remote}); err != nil {
+		c.end(notPermitted(c, err))
+		return err
 	}
 	if !c.open() {
 		if s.draining() {
@@ -131,7 +130,7 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		c.end(&stream.Error{Condition: stream.ResourceConstraint, Text: "too many streams"})
 		return errTooManyStreams
 	}
-	return nil
+	return s.still(ctx, c, changes)
 }
 
 // announced is what peers are told of this side's limits.
@@ -156,27 +155,5 @@ func (s *Server) adopt(c *conn) {
 		}
 		l.mu.Unlock()
 		return
-	}
-}
-
-// serves reports whether a domain is one of ours.
-func (s *Server) serves(domain jid.JID) bool {
-	_, ok := s.local[domain.Domain()]
-	return ok
-}
-
-// kick lets the links with a remote domain try again at once.
-func (s *Server) kick(remote jid.JID) {
-	for local := range s.local {
-		d, err := jid.New("", local, "")
-		if err != nil {
-			continue
-		}
-		s.lmu.RLock()
-		l := s.links[Route{Local: d, Remote: remote}]
-		s.lmu.RUnlock()
-		if l != nil {
-			l.kick()
-		}
 	}
 }

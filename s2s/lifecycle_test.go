@@ -325,7 +325,6 @@ func TestConfigMistakes(t *testing.T) {
 		return s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), TLS: &tls.Config{Certificates: []tls.Certificate{{}}}}
 	}
 	for name, change := range map[string]func(*s2s.Config){
-		"no domain":        func(c *s2s.Config) { c.Domains = nil },
 		"malformed domain": func(c *s2s.Config) { c.Domains = []string{"a b"} },
 		"address":          func(c *s2s.Config) { c.Services = []string{"a@b.example"} },
 		"domain twice":     func(c *s2s.Config) { c.Services = []string{"CAPULET.example"} },

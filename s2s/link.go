@@ -54,17 +54,17 @@ type link struct {
 // link returns the route's link.
 func (s *Server) link(r Route) *link {
 	s.lmu.RLock()
-	l := s.links[r]
+	l := s.links.byRoute[r]
 	s.lmu.RUnlock()
 	if l != nil {
 		return l
 	}
 	s.lmu.Lock()
 	defer s.lmu.Unlock()
-	if l = s.links[r]; l == nil {
+	if l = s.links.byRoute[r]; l == nil {
 		l = &link{s: s, route: r, wake: make(chan struct{}, 1)}
 		l.q.gone = l.gone
-		s.links[r] = l
+		s.links.add(l)
 	}
 	return l
 }
@@ -207,7 +207,7 @@ func (l *link) rest() bool {
 func (l *link) forget() {
 	if l.conn == nil && !l.running && l.q.all() == 0 && !l.more && len(l.done) == 0 && !time.Now().Before(l.refuse) {
 		l.dead = true
-		delete(l.s.links, l.route)
+		l.s.links.remove(l)
 	}
 }
 

@@ -21,6 +21,10 @@ func (l *link) flush(c *conn) bool {
 			l.mu.Unlock()
 			return true
 		}
+		if c.ending.Load() {
+			l.mu.Unlock()
+			return false // what is written now would not be sent
+		}
 		window := l.q.all()
 		if c.acks.state == acksOn {
 			window = l.s.limits.Unacknowledged

@@ -63,6 +63,13 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		return nil
 	}
 	if !c.s.serves(st.To) {
+		switch gone := c.s.domains.isGone(st.To.Host()); {
+		case gone && c.ending.Load():
+			c.drop("sent before the peer knew that the domain was removed")
+			return nil
+		case gone:
+			return &stream.Error{Condition: stream.HostGone, Text: st.To.Domain() + " is no longer served here"}
+		}
 		return &stream.Error{Condition: stream.HostUnknown, Text: st.To.Domain() + " is not served here"}
 	}
 	if kind == stanza.IQ {

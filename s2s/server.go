@@ -31,6 +31,7 @@ type Server struct {
 	resolver Resolver
 	dialer   Dialer
 	tls      *tls.Config
+	statics  statics // its certificates
 	addr     string
 	direct   string
 	software Software
@@ -40,21 +41,21 @@ type Server struct {
 	log      *slog.Logger
 	trace    Trace
 
-	local map[string]bool // local domains; true: with users
-	first jid.JID         // one of them
-	jids  jidCache
-	disco stanza.Handler // answers discovery requests that the host's handler leaves
-	lanes *lane.Pool[pair, arrival]
-	wait  requests
+	domains domains
+	changes atomic.Uint64 // counts what permits depends on
+	jids    jidCache
+	disco   stanza.Handler // answers discovery requests that the host's handler leaves
+	lanes   *lane.Pool[pair, arrival]
+	wait    requests
 
-	inboundTLS  sync.Map      // jid.JID, a local domain or zero -> *tls.Config
-	arena       xmlscan.Arena // for reading
-	buffers     sync.Pool     // *[]byte, for writing
-	checkers    sync.Pool     // *checker
-	negotiating chan struct{} // one per inbound stream that has not authenticated
+	anyTLS      atomic.Pointer[tls.Config] // of inbound handshakes before a domain is known
+	arena       xmlscan.Arena              // for reading
+	buffers     sync.Pool                  // *[]byte, for writing
+	checkers    sync.Pool                  // *checker
+	negotiating chan struct{}              // one per inbound stream that has not authenticated
 
 	lmu   sync.RWMutex
-	links map[Route]*link
+	links routes
 
 	outbox     Outbox
 	resumed    atomic.Bool // what it held at the start
@@ -79,14 +80,10 @@ var _ stanza.Requester = (*Server)(nil)
 // New checks cfg and returns a Server that has opened nothing yet. Handler may
 // still be an empty Mux. cfg is copied; its TLS field is cloned.
 func New(cfg Config) (*Server, error) {
-	local, err := cfg.domains()
-	if err != nil {
-		return nil, err
-	}
 	if cfg.Handler == nil {
 		return nil, errors.New("s2s: Config.Handler is missing")
 	}
-	if err := checkTLS(cfg.TLS); err != nil {
+	if err := checkTLS(&cfg); err != nil {
 		return nil, err
 	}
 	if err := cfg.Limits.fill(); err != nil {
@@ -107,14 +104,14 @@ func New(cfg Config) (*Server, error) {
 		reach:     cfg.Reach,
 		limits:    cfg.Limits,
 		log:       cfg.Logger,
-		local:     local,
-		links:     make(map[Route]*link),
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 		stopped:   make(chan struct{}),
 	}
 	s.outbox, s.deliveries = cfg.Outbox, newDeliveries(cfg.Deliveries)
-	s.first = jid.MustParse(append(append([]string{}, cfg.Domains...), cfg.Services...)[0])
+	if err := s.domains.addAll(&cfg); err != nil {
+		return nil, err
+	}
 	if f, ok := cfg.Handler.(interface{ Features() []string }); ok {
 		s.features = f
 	}
@@ -136,6 +133,7 @@ func New(cfg Config) (*Server, error) {
 	if s.addr == "" {
 		s.addr = ":5269"
 	}
+	s.statics = newStatics(s.tls.Certificates)
 	s.disco = &disco.Service{Features: builtin{s}}
 	s.jids.seed = maphash.MakeSeed()
 	s.negotiating = make(chan struct{}, s.limits.Negotiating)

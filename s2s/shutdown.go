@@ -109,7 +109,7 @@ func (s *Server) flushed() bool {
 	s.lmu.RLock()
 	defer s.lmu.RUnlock()
 	all := true
-	for _, l := range s.links {
+	for _, l := range s.links.byRoute {
 		l.mu.Lock()
 		if s.outbox != nil && l.conn == nil && l.fails > 0 {
 			// What the domain did not get stays in the Outbox.

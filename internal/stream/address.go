@@ -63,6 +63,8 @@ func (m *Machine) addresses(h Header) (local, remote jid.JID, e *Error) {
 	switch {
 	case asked.IsZero():
 		return refuse(ImproperAddressing, "the stream header has no to")
+	case !m.cfg.Serves(asked) && m.cfg.Gone != nil && m.cfg.Gone(asked):
+		return refuse(HostGone, asked.String()+" is no longer served here")
 	case !m.cfg.Serves(asked):
 		return refuse(HostUnknown, asked.String()+" is not served here")
 	case m.authed && asked != m.local:

@@ -39,6 +39,10 @@ type Config struct {
 	// Local is.
 	Serves func(domain jid.JID) bool
 
+	// Gone tells a Receiver whether a domain that it does not serve was one of
+	// this side's once (RFC 6120 section 4.9.3.5). Nil: none was.
+	Gone func(domain jid.JID) bool
+
 	// Features is what a Receiver lists in its last features, after
 	// authentication: complete elements, copied as they are. Empty: none.
 	Features []byte

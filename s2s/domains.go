@@ -1,0 +1,267 @@
+package s2s
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"isthmus.im/internal/stream"
+	"isthmus.im/jid"
+)
+
+// Domain is a local domain for [Server.AddDomain].
+type Domain struct {
+	Name string
+	// Service says that the domain has no users, as those of Config.Services:
+	// every address at it goes to the handler unchecked.
+	Service bool
+	// GetCertificate returns the certificate of the domain. It is called as that
+	// of a tls.Config, concurrently, for every handshake of either role and once a
+	// day, with the domain in A-labels as ServerName. Nil: Config.TLS has it.
+	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+}
+
+// domain is a local domain. Only its cache changes.
+type domain struct {
+	jid         jid.JID
+	users       bool
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error) // nil: the server's
+	inbound     atomic.Pointer[tls.Config]                           // made by serverTLS
+}
+
+// maxGone is how many removed domains are remembered, so that peers that ask for
+// one are told host-gone rather than host-unknown.
+const maxGone = 10_000
+
+// domains are the local domains. Looking one up takes no lock, since every
+// stanza does it.
+type domains struct {
+	byName sync.Map // jid.JID.Domain() -> *domain
+	// some is one of them, for peers that do not say which they want before the
+	// handshake; nil: there are none.
+	some atomic.Pointer[domain]
+
+	mu    sync.Mutex // held by those who change something
+	gone  map[string]struct{}
+	order []string // of gone, the oldest first; some may have come back
+}
+
+// get returns a local domain, or nil.
+func (d *domains) get(name string) *domain {
+	v, ok := d.byName.Load(name)
+	if !ok {
+		return nil
+	}
+	return v.(*domain)
+}
+
+// set adds a domain, or replaces the one of that name.
+func (d *domains) set(new *domain) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	name := new.jid.Domain()
+	delete(d.gone, name)
+	d.byName.Store(name, new)
+	if old := d.some.Load(); old == nil || old.jid == new.jid {
+		d.some.Store(new)
+	}
+}
+
+// remove forgets a domain but for its name. It reports false if there is none.
+func (d *domains) remove(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.byName.LoadAndDelete(name); !ok {
+		return false
+	}
+	if d.some.Load().jid.Domain() == name {
+		d.some.Store(nil)
+		d.each(func(other *domain) bool {
+			d.some.Store(other)
+			return false
+		})
+	}
+	if d.gone == nil {
+		d.gone = make(map[string]struct{})
+	}
+	if len(d.order) == maxGone {
+		delete(d.gone, d.order[0])
+		d.order = d.order[1:]
+	}
+	d.gone[name] = struct{}{}
+	d.order = append(d.order, name)
+	return true
+}
+
+// isGone reports whether a domain was served here and is no longer.
+func (d *domains) isGone(name jid.JID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.gone[name.Domain()]
+	return ok
+}
+
+// each calls f for the domains, in no order, until f returns false.
+func (d *domains) each(f func(*domain) bool) {
+	d.byName.Range(func(_, v any) bool { return f(v.(*domain)) })
+}
+
+// parseDomain reads the name of a local domain.
+func parseDomain(name string) (jid.JID, error) {
+	d, err := jid.Parse(name)
+	if err != nil {
+		return jid.JID{}, fmt.Errorf("s2s: local domain %q: %w", name, err)
+	}
+	if d != d.Host() || d.IsZero() {
+		return jid.JID{}, fmt.Errorf("s2s: local domain %q is not a bare domain", name)
+	}
+	return d, nil
+}
+
+// addAll adds the domains of a Config, which may name each once.
+func (d *domains) addAll(cfg *Config) error {
+	add := func(names []string, users bool) error {
+		for _, name := range names {
+			j, err := parseDomain(name)
+			if err != nil {
+				return err
+			}
+			if d.get(j.Domain()) != nil {
+				return fmt.Errorf("s2s: local domain %q is listed twice", name)
+			}
+			d.set(&domain{jid: j, users: users})
+		}
+		return nil
+	}
+	return errors.Join(add(cfg.Domains, true), add(cfg.Services, false))
+}
+
+// serves reports whether a domain is one of ours.
+func (s *Server) serves(domain jid.JID) bool { return s.domains.get(domain.Domain()) != nil }
+
+// AddDomain makes a domain local. Peers can open streams to it, and stanzas from
+// it be sent, as soon as AddDomain returns. A domain that is local already gets
+// the new certificate and kind; its streams stay open.
+//
+// It fails for what is no domain, and for one without certificate: GetCertificate
+// is nil and so was Config.TLS. Whether the certificate is a good one is seen at
+// handshakes, see [Server.CheckDomain].
+func (s *Server) AddDomain(d Domain) error {
+	name, err := parseDomain(d.Name)
+	if err != nil {
+		return err
+	}
+	if d.GetCertificate == nil && !hasCertificates(s.tls) {
+		return fmt.Errorf("s2s: local domain %q has no certificate", d.Name)
+	}
+	s.domains.set(&domain{jid: name, users: !d.Service, certificate: d.GetCertificate})
+	return nil
+}
+
+// RemoveDomain makes a domain foreign. From then on stanzas from it cannot be
+// sent and streams to it are refused with host-gone (RFC 6120 section 4.9.3.5).
+// Its streams are closed in good order, and what waits to be sent from it comes
+// back to the handler as not-allowed. What has arrived for it is still handled;
+// answers to it are not sent.
+//
+// It returns when the streams have ended, for which Limits.Close after their
+// closing tags is time, or with ctx's error when ctx ends first; the domain is
+// removed nevertheless. [ErrNotLocal] says that it was not local.
+func (s *Server) RemoveDomain(ctx context.Context, name string) error {
+	d, err := parseDomain(name)
+	if err != nil {
+		return err
+	}
+	if !s.domains.remove(d.Domain()) {
+		return fmt.Errorf("%w: %q", ErrNotLocal, name)
+	}
+	s.changes.Add(1)
+	parted := s.part(s.streamsOf(func(c *conn) bool { return c.local == d }), ErrNotLocal)
+	for _, l := range s.linksOf(func(r Route) bool { return r.Local == d }) {
+		l.kick() // to find that it may not connect
+	}
+	return s.until(ctx, func() bool { return !s.anyOpen(parted) })
+}
+
+// part closes streams that permits refuses now and returns those whose end is worth waiting for. What
+// waits for such a stream is bounced when it has ended and its link finds that it
+// may not open another.
+func (s *Server) part(list []*conn, why error) []*conn {
+	parted := list[:0]
+	for _, c := range list {
+		if !s.begin() {
+			break // the server closes them all
+		}
+		parted = append(parted, c)
+		go func() {
+			defer s.running.Done()
+			c.end(notPermitted(c, why))
+		}()
+	}
+	return parted
+}
+
+// streamsOf returns the authenticated streams that f is true of.
+func (s *Server) streamsOf(f func(*conn) bool) []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []*conn
+	for c := range s.conns {
+		if f(c) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// anyOpen reports whether one of the streams has not ended.
+func (s *Server) anyOpen(list []*conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range list {
+		if _, open := s.conns[c]; open {
+			return true
+		}
+	}
+	return false
+}
+
+// permits reports why there may be no stream between two domains, or nil. It is
+// asked before a stream is opened and, since domains and policy change at any
+// time, once more when it is one of those that changes are applied to.
+func (s *Server) permits(ctx context.Context, r Route) error {
+	if !s.serves(r.Local) {
+		return fmt.Errorf("%w: %q", ErrNotLocal, r.Local)
+	}
+	return s.mayReach(ctx, r.Remote)
+}
+
+// still asks permits again for a stream that has just become the server's, if
+// anything has changed since changes was read, and ends a stream that is not
+// permitted any more.
+func (s *Server) still(ctx context.Context, c *conn, changes uint64) error {
+	if s.changes.Load() == changes {
+		return nil
+	}
+	err := s.permits(ctx, Route{Local: c.local, Remote: c.remote})
+	if err != nil {
+		c.end(notPermitted(c, err))
+		c.closed(err, false)
+	}
+	return err
+}
+
+// notPermitted is what a peer is told whose stream permits refuses; nil if that
+// is none of its business.
+func notPermitted(c *conn, err error) *stream.Error {
+	switch {
+	case !errors.Is(err, ErrNotLocal):
+		return &stream.Error{Condition: stream.PolicyViolation, Text: "federation with " + c.remote.String() + " is not allowed here"}
+	case c.out:
+		return nil
+	}
+	return &stream.Error{Condition: stream.HostGone, Text: c.local.String() + " is no longer served here"}
+}
