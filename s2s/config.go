@@ -11,9 +11,9 @@ import (
 	"isthmus.im/stanza"
 )
 
-// Config describes a [Server]. TLS, Handler and at least one of Domains and
-// Services are required; the zero value of every other field is a safe
-// default.
+// Config describes a [Server]. Handler is required, and so is TLS where there
+// are Domains or Services; the zero value of every other field is a safe
+// default. Domains come and go later, too: see [Server.AddDomain].
 type Config struct {
 	// Domains are the local domains that have users. Addresses at them are
 	// checked against Users.

@@ -24,7 +24,8 @@
 // What arrives for the local domains goes to the handler; what the service has
 // to say goes through [Server.Send] and [Server.Request]. One Server serves any
 // number of local domains, those with users (Config.Domains) and those without
-// (Config.Services).
+// (Config.Services). [Server.AddDomain] and [Server.RemoveDomain] change them
+// while it runs, thousands if need be; a domain may bring its own certificate.
 //
 // # Who is who
 //

@@ -155,3 +155,17 @@ func TestReasonsAreUnwrapped(t *testing.T) {
 		t.Errorf("fails with %v", err)
 	}
 }
+
+func TestReceiverTellsWhichDomainsAreGone(t *testing.T) {
+	for _, c := range []struct{ to, want string }{{"capulet.example", HostGone}, {"verona.example", HostUnknown}} {
+		m := New(Config{
+			Role: Receiver, Serves: func(jid.JID) bool { return false },
+			Gone: func(d jid.JID) bool { return d.String() == "capulet.example" },
+		})
+		h := plain
+		h.To = c.to
+		if err := failed(t, m.Step(h)); !errors.Is(err, &Error{Condition: c.want}) {
+			t.Errorf("to %s: %v, want %s", c.to, err, c.want)
+		}
+	}
+}
