@@ -34,6 +34,7 @@ const (
 	AnyUsage                     // anyExtendedKeyUsage
 	CodeSigning                  // codeSigning, useless for a connection
 	XMPPUsage                    // id-on-xmppAddr as a usage, RFC 6120 section 13.7.1.4
+	OCSPSigning                  // OCSPSigning, for the responder of an OCSP
 )
 
 // Options describe a certificate. The zero Options make a good certificate
@@ -176,6 +177,8 @@ func (u Usage) apply(t *x509.Certificate) {
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
 	case CodeSigning:
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}
+	case OCSPSigning:
+		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
 	case XMPPUsage:
 		t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{oidXMPPAddr}
 	default:

@@ -5,8 +5,8 @@
 // say everything a certificate for XMPP may carry, right or wrong: dNSName
 // with wildcards, SRVName, id-on-xmppAddr, a Microsoft UPN, a bare CN, any
 // extended key usage and any dates. [CA.Intermediate] makes subordinate
-// authorities, with name constraints if wanted, and [SelfSigned] certificates
-// that nobody vouches for.
+// authorities, with name constraints if wanted, [SelfSigned] certificates
+// that nobody vouches for, and [CA.Staple] OCSP responses.
 //
 // Dates are taken from time.Now of the caller. Inside a testing/synctest
 // bubble the clock starts in the year 2000, so certificates must be made in
