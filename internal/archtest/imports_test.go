@@ -70,6 +70,7 @@ var allowed = []struct {
 	{"internal/pkixid", []string{"golang.org/x/net/idna"}},
 	{"internal/locate", []string{"github.com/miekg/dns", "golang.org/x/net/idna", "jid"}},
 	{"internal/staple", []string{"golang.org/x/crypto/ocsp"}},
+	{"internal/posh", nil},
 	{"internal/dane", []string{"internal/locate", "internal/pkixid"}},
 
 	{"jid", []string{"golang.org/x/text/...", "golang.org/x/net/idna"}},
