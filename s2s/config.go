@@ -93,6 +93,10 @@ type Reach struct {
 	Private  bool // addresses that are loopback, private, link-local or otherwise not of the open network
 	Literals bool // domains that are IP addresses
 	Dotless  bool // domains of a single label
+	// OtherHosts: hosts that a domain's server names instead of itself
+	// (see-other-host, RFC 6120 section 4.9.3.19). They have to prove the same
+	// domain, and Private applies to them as well.
+	OtherHosts bool
 }
 
 // Software is the answer to a software version request (XEP-0092).

@@ -274,7 +274,7 @@ func (c *conn) fault(err error) error {
 		return publicError(e)
 	}
 	if c.link != nil {
-		c.link.lost(c, cleanDoubt)
+		c.link.endedBy(c, e.Condition)
 	}
 	c.end(nil)
 	return publicError(e)
@@ -316,7 +316,7 @@ func (c *conn) attrs() []any {
 func publicError(err error) error {
 	var e *stream.Error
 	if errors.As(err, &e) {
-		return &StreamError{Condition: e.Condition, Text: e.Text, Remote: e.Remote}
+		return &StreamError{Condition: e.Condition, Text: e.Text, Host: e.Host, Remote: e.Remote}
 	}
 	return err
 }

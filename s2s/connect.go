@@ -47,7 +47,19 @@ func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
 		}
 		return c, err
 	}
-	c, failures, err := locate.Race(ctx, s.resolver, targets, 0, attempt, func(late *conn) { late.sock.Close() })
+	var c *conn
+	var failures []locate.Failure
+	for range 1 + maxOtherHosts {
+		var more []locate.Failure
+		c, more, err = locate.Race(ctx, s.resolver, targets, 0, attempt, func(late *conn) { late.sock.Close() })
+		failures = append(failures, more...)
+		if err == nil {
+			break
+		}
+		if targets, _ = s.elsewhere(ctx, more); len(targets) == 0 {
+			break
+		}
+	}
 	if err == nil {
 		err := ErrClosed
 		if c.open() {
@@ -69,7 +81,7 @@ func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
 		}
 		if errors.As(f.Err, &se) {
 			a.Stage, a.Err = se.stage, se.err
-			final = se.stage >= StageIdentity || se.stage == StageDNS || errors.As(f.Err, new(*stream.TLSError))
+			final = se.stage >= StageIdentity || se.stage == StageDNS || errors.As(f.Err, new(*stream.TLSError)) || finalError(se.err)
 		}
 		failed.add(a, final)
 	}

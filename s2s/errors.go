@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 
+	"isthmus.im/internal/stream"
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
 )
@@ -141,8 +142,21 @@ func (e *ConnectError) Stanza() *stanza.Error {
 		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Cancel,
 			Text: "no encrypted connection to " + e.Domain.String() + " is possible"}
 	default:
-		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait,
-			Text: "no connection to " + e.Domain.String()}
+		return e.refusal()
+	}
+}
+
+// refusal is what senders are told of a domain whose servers do not open a
+// stream.
+func (e *ConnectError) refusal() *stanza.Error {
+	var se *StreamError
+	switch domain := e.Domain.String(); {
+	case !e.Final:
+		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait, Text: "no connection to " + domain}
+	case errors.As(e, &se) && (se.Condition == stream.HostUnknown || se.Condition == stream.HostGone):
+		return &stanza.Error{Condition: stanza.RemoteServerNotFound, Type: stanza.Cancel, Text: "the server of " + domain + " does not serve it"}
+	default:
+		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Cancel, Text: domain + " refuses streams from here"}
 	}
 }
 
@@ -150,7 +164,8 @@ func (e *ConnectError) Stanza() *stanza.Error {
 type StreamError struct {
 	Condition string // one of RFC 6120 section 4.9.3, such as "host-unknown"
 	Text      string
-	Remote    bool // the peer said it
+	Host      string // with see-other-host: where the peer says to go instead, "domain" or "domain:port"
+	Remote    bool   // the peer said it
 }
 
 func (e *StreamError) Error() string {
@@ -158,10 +173,14 @@ func (e *StreamError) Error() string {
 	if e.Remote {
 		who = "received"
 	}
-	if e.Text == "" {
-		return fmt.Sprintf("s2s: stream error %s: %s", who, e.Condition)
+	condition := e.Condition
+	if e.Host != "" {
+		condition += " " + e.Host
 	}
-	return fmt.Sprintf("s2s: stream error %s: %s (%s)", who, e.Condition, e.Text)
+	if e.Text == "" {
+		return fmt.Sprintf("s2s: stream error %s: %s", who, condition)
+	}
+	return fmt.Sprintf("s2s: stream error %s: %s (%s)", who, condition, e.Text)
 }
 
 // Is reports whether target is a StreamError with the same Condition.

@@ -41,6 +41,9 @@ type link struct {
 	fails   int           // attempts in a row that failed
 	failed  *ConnectError // the last of them
 	refuse  time.Time     // until then, do not even try
+	// notBefore is when the next attempt may be made after the peer ended a
+	// stream and wants to be left alone.
+	notBefore time.Time
 
 	// These are of use only with an Outbox.
 	more   bool     // it may have stanzas that are not in memory
@@ -99,7 +102,7 @@ func (l *link) wakeUp() {
 // kick ends a pause: the domain has just shown that it is alive.
 func (l *link) kick() {
 	l.mu.Lock()
-	l.fails, l.refuse = 0, time.Time{}
+	l.fails, l.refuse, l.notBefore = 0, time.Time{}, time.Time{}
 	l.mu.Unlock()
 	l.poke()
 }
@@ -145,7 +148,7 @@ func (l *link) run() {
 				return
 			}
 		case c == nil:
-			if !l.connect(timer) {
+			if !l.await(timer) || !l.connect(timer) {
 				l.abandon()
 				return
 			}

@@ -37,11 +37,23 @@ func (l *link) connect(timer *time.Timer) bool {
 	if pause == 0 {
 		return true
 	}
-	return l.pause(timer, pause, func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.fails == 0
-	})
+	return l.pause(timer, pause, l.encouraged)
+}
+
+// await waits until an attempt may be made. It reports false when the server is
+// closing.
+func (l *link) await(timer *time.Timer) bool {
+	l.mu.Lock()
+	left := time.Until(l.notBefore)
+	l.mu.Unlock()
+	return left <= 0 || l.pause(timer, left, l.encouraged)
+}
+
+// encouraged reports whether the domain has shown up since the last failure.
+func (l *link) encouraged() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fails == 0
 }
 
 // attach makes a stream the one that is written to. l.mu is held.

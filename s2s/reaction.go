@@ -1,0 +1,61 @@
+package s2s
+
+import (
+	"errors"
+	"time"
+
+	"isthmus.im/internal/stream"
+)
+
+// reaction is what the end of an outgoing stream by a stream error of the peer
+// (RFC 6120 section 4.9.3) means for its route.
+type reaction struct {
+	// final: as the answer to an attempt to open a stream it will not change
+	// soon, and what waits is bounced.
+	final bool
+	// pause: how many failed attempts the error of an open stream counts for
+	// before the next is made; zero: none, it can be made at once.
+	pause int
+}
+
+// reactionTo looks a condition up. An open stream that ends is always opened
+// again if something waits, and what was written last goes again; only a refusal
+// of the new stream is final.
+func reactionTo(condition string) reaction {
+	switch condition {
+	case stream.HostGone, stream.HostUnknown, stream.NotAuthorized, stream.InvalidFrom,
+		stream.SeeOtherHost, stream.UnsupportedFeature,
+		stream.UnsupportedVersion, stream.UnsupportedEncoding, stream.InvalidNamespace, stream.BadNamespacePrefix:
+		return reaction{final: true, pause: 1}
+	case stream.PolicyViolation:
+		return reaction{final: true, pause: 3}
+	case stream.ResourceConstraint:
+		return reaction{pause: 4}
+	case stream.SystemShutdown, stream.InternalServerError, stream.RemoteConnectionFailed, stream.UndefinedCondition:
+		return reaction{pause: 1}
+	default:
+		// reset, conflict and connection-timeout say that a new stream is fine;
+		// the others, such as not-well-formed, that something in this one was not.
+		return reaction{}
+	}
+}
+
+// finalError reports whether a peer's stream error, as the answer to an attempt
+// to open a stream, will not change soon.
+func finalError(err error) bool {
+	var e *StreamError
+	return errors.As(err, &e) && e.Remote && reactionTo(e.Condition).final
+}
+
+// endedBy takes note that the peer has ended the link's stream with an error.
+func (l *link) endedBy(c *conn, condition string) {
+	if n := reactionTo(condition).pause; n > 0 {
+		l.mu.Lock()
+		if l.conn == c {
+			l.fails = n
+			l.notBefore = time.Now().Add(backOff(n))
+		}
+		l.mu.Unlock()
+	}
+	l.lost(c, cleanDoubt)
+}
