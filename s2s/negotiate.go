@@ -92,10 +92,9 @@ func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error
 func (e *handshakeError) Unwrap() error { return e.err }
 
 func (c *conn) verify(ctx context.Context, domain jid.JID) error {
-	cs := c.tls.ConnectionState()
-	if err := c.s.verifier.VerifyPeer(ctx, domain, &cs); err != nil {
-		return err
+	m, err := c.proof(ctx, domain)
+	if err == nil {
+		c.method = m
 	}
-	c.method = MethodPKIX
-	return nil
+	return err
 }
