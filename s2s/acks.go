@@ -13,7 +13,8 @@ const nsSM = "urn:xmpp:sm:3"
 
 const (
 	smFeature  = "<sm xmlns='" + nsSM + "'/>"
-	smEnable   = "<enable xmlns='" + nsSM + "'/>"
+	smEnable   = "<enable xmlns='" + nsSM + "' resume='true'/>"
+	smEnable1  = "<enable xmlns='" + nsSM + "'/>"
 	smEnabled  = "<enabled xmlns='" + nsSM + "'/>"
 	smRequest  = "<r xmlns='" + nsSM + "'/>"
 	smUnasked  = "<failed xmlns='" + nsSM + "'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
@@ -23,8 +24,9 @@ const (
 type acksState uint8
 
 const (
-	acksOff   acksState = iota // the peer does not acknowledge
-	acksAsked                  // <enable/> was sent, the answer is not there yet
+	acksOff      acksState = iota // the peer does not acknowledge
+	acksAsked                     // <enable/> was sent, the answer is not there yet
+	acksResuming                  // <resume/> was sent, and nothing goes before the answer
 	acksOn
 )
 
@@ -39,22 +41,34 @@ type acks struct {
 	timer *time.Timer
 	limit time.Duration
 	late  func() // called when a request stays unanswered
+
+	id  string // by which the stream can be resumed; empty: it cannot
+	max time.Duration
 }
 
 // request appends a request for acknowledgement to b if written stanzas are
 // unacknowledged and none is under way.
 func (a *acks) request(b []byte, unacknowledged int) []byte {
 	a.want = false
-	if a.state != acksOn || a.asked || unacknowledged == 0 {
-		return b
+	switch {
+	case a.asked:
+	case a.state == acksResuming:
+		a.expect()
+	case a.state == acksOn && unacknowledged > 0:
+		a.expect()
+		return append(b, smRequest...)
 	}
+	return b
+}
+
+// expect gives the peer a time for its answer.
+func (a *acks) expect() {
 	a.asked = true
 	if a.timer == nil {
 		a.timer = time.AfterFunc(a.limit, a.late)
 	} else {
 		a.timer.Reset(a.limit)
 	}
-	return append(b, smRequest...)
 }
 
 // answered takes an acknowledgement and returns how many more stanzas it
@@ -85,7 +99,11 @@ func (a *acks) end() bool {
 // enableAcks asks the peer to acknowledge what is written to the stream.
 func (c *conn) enableAcks() {
 	c.counting.Store(true)
-	c.preamble = append(c.preamble, smEnable...)
+	if c.bidi {
+		c.preamble = append(c.preamble, smEnable1...)
+	} else {
+		c.preamble = append(c.preamble, smEnable...)
+	}
 	c.acks = c.newAcks(acksAsked)
 }
 
@@ -111,30 +129,54 @@ func (c *conn) management(t *xmlscan.Token) error {
 		}
 		c.handled = 0
 		c.counting.Store(true)
-		if err := c.write([]byte(smEnabled)); err != nil || c.link == nil {
+		if err := c.write([]byte(c.enabled(attr(t, "resume")))); err != nil || c.link == nil {
 			return err
 		}
 		c.link.acksOffered(c)
 		return nil
 	case "resume":
-		return c.write([]byte(smNoResume))
+		return c.answerResume(t)
 	}
 	if c.link == nil {
 		return nil // nothing is written to this stream: nothing to acknowledge
 	}
 	switch string(t.Local) {
 	case "enabled":
-		c.link.acksEnabled(c, true)
+		c.link.acksEnabled(c, true, t)
 	case "failed":
-		c.link.acksEnabled(c, false)
+		h, known := count(t)
+		c.link.notResumed(c, h, known)
+		c.link.acksEnabled(c, false, t)
 	case "a":
-		h, err := strconv.ParseUint(attr(t, "h"), 10, 32)
-		if err != nil || !c.link.acknowledged(c, uint32(h)) {
-			return &stream.Error{Condition: stream.UndefinedCondition, Text: "acknowledged what was not sent",
-				App: []byte("<handled-count-too-high xmlns='" + nsSM + "' h='" + strconv.FormatUint(h, 10) + "'/>")}
+		if h, ok := count(t); !ok || !c.link.acknowledged(c, h) {
+			return tooHigh(h)
+		}
+	case "resumed":
+		if h, ok := count(t); !ok || !c.link.resumed(c, h) {
+			return tooHigh(h)
 		}
 	}
 	return nil
+}
+
+// enabled is the answer to <enable/>.
+func (c *conn) enabled(resume string) string {
+	if c.bidi || resume != "true" && resume != "1" {
+		return smEnabled
+	}
+	t := c.s.tallies.open(c)
+	return "<enabled xmlns='" + nsSM + "' resume='true' id='" + t.id + "' max='" + strconv.Itoa(int(c.s.limits.Resume/time.Second)) + "'/>"
+}
+
+func tooHigh(h uint32) error {
+	return &stream.Error{Condition: stream.UndefinedCondition, Text: "acknowledged what was not sent",
+		App: []byte("<handled-count-too-high xmlns='" + nsSM + "' h='" + strconv.FormatUint(uint64(h), 10) + "'/>")}
+}
+
+// count reads how many stanzas the peer has handled.
+func count(t *xmlscan.Token) (h uint32, ok bool) {
+	n, err := strconv.ParseUint(attr(t, "h"), 10, 32)
+	return uint32(n), err == nil
 }
 
 func attr(t *xmlscan.Token, name string) string {
@@ -147,7 +189,7 @@ func attr(t *xmlscan.Token, name string) string {
 }
 
 // acksEnabled takes the peer's answer to <enable/>.
-func (l *link) acksEnabled(c *conn, yes bool) {
+func (l *link) acksEnabled(c *conn, yes bool, t *xmlscan.Token) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conn != c || c.acks.state != acksAsked {
@@ -157,7 +199,24 @@ func (l *link) acksEnabled(c *conn, yes bool) {
 	if yes {
 		c.acks.state = acksOn
 		c.acks.want = true
+		if resume := attr(t, "resume"); resume == "true" || resume == "1" {
+			c.acks.resumable(attr(t, "id"), attr(t, "max"))
+		}
 		l.wakeUp()
+	}
+}
+
+// maxResumeID is the longest id of a stream that is kept.
+const maxResumeID = 256
+
+// resumable notes how the stream can be resumed.
+func (a *acks) resumable(id, most string) {
+	if id == "" || len(id) > maxResumeID {
+		return
+	}
+	a.id, a.max = id, time.Hour
+	if seconds, err := strconv.ParseUint(most, 10, 31); err == nil {
+		a.max = min(a.max, time.Duration(seconds)*time.Second)
 	}
 }
 

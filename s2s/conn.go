@@ -46,8 +46,10 @@ type conn struct {
 	waiting atomic.Int64  // stanzas that wait for the handler
 	room    chan struct{} // buffered; there is room for more of them
 
-	counting atomic.Bool // stream management is on; set by the reader
-	handled  uint32      // stanzas received since; belongs to the reader
+	counting atomic.Bool   // stream management is on; set by the reader
+	handled  uint32        // stanzas received since; belongs to the reader
+	tally    *tally        // outlives the stream so that it can be resumed; nil: it cannot
+	counted  chan struct{} // closed when handled is final
 
 	wmu    sync.Mutex
 	footer bool // our closing tag was sent; under wmu
@@ -284,6 +286,7 @@ func (c *conn) fault(err error) error {
 func (c *conn) closed(cause error, clean bool) {
 	c.idle.Stop()
 	c.s.removeConn(c)
+	c.s.tallies.end(c, !clean && !c.ending.Load())
 	if !clean && c.ending.Load() {
 		var se *StreamError
 		if !errors.As(cause, &se) {

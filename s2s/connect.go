@@ -177,7 +177,7 @@ func (s *Server) dial(ctx context.Context, l *link, addr netip.AddrPort, direct 
 		c.idleTime = min(c.idleTime, idle*3/4) // be the first to close
 	}
 	if slices.Contains(ready.Features, xml.Name{Space: nsSM, Local: "sm"}) {
-		c.enableAcks()
+		l.manage(c)
 	}
 	return c, nil
 }

@@ -20,6 +20,7 @@ type arrivals struct {
 	seen   map[string]bool
 	bodies []string
 	errors int
+	again  int
 }
 
 func (a *arrivals) handler() stanza.Handler {
@@ -28,7 +29,9 @@ func (a *arrivals) handler() stanza.Handler {
 		defer a.mu.Unlock()
 		if m.Err() != nil {
 			a.errors++
-		} else if !a.seen[m.ID] {
+		} else if a.seen[m.ID] {
+			a.again++
+		} else {
 			a.seen[m.ID] = true
 			a.bodies = append(a.bodies, m.Body())
 		}
@@ -37,7 +40,8 @@ func (a *arrivals) handler() stanza.Handler {
 }
 
 // Ten thousand messages each way, while the connections are cut six times, come
-// in order and are none too few, on streams of their own and on one for both.
+// in order and are none too few, on streams of their own, where those that break
+// are resumed and nothing comes twice, and on one for both.
 func TestTenThousandThroughCuts(t *testing.T) {
 	const n, cuts = 10_000, 6
 	for _, bidi := range []bool{false, true} {
@@ -75,6 +79,9 @@ func TestTenThousandThroughCuts(t *testing.T) {
 				for domain, box := range boxes {
 					if len(box.bodies) != n || box.errors > 0 {
 						t.Errorf("%s: %d of %d messages, %d errors", domain, len(box.bodies), n, box.errors)
+					}
+					if !bidi && box.again > 0 {
+						t.Errorf("%s: %d messages came again", domain, box.again)
 					}
 					for i, body := range box.bodies {
 						if body != fmt.Sprint(i) {

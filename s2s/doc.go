@@ -69,7 +69,14 @@
 // again on the next one. Peers that do not acknowledge are given the benefit of
 // the doubt for half a minute: the last stanzas written to them in that time
 // (Limits.Unconfirmed) are sent again. So none is lost, but a recipient may see
-// a message or request twice.
+// a message or request twice, unless the peer can resume a broken stream
+// (XEP-0198 section 5), as servers of this package can: then what has arrived is
+// known. A message that goes again carries the time of its first sending
+// (XEP-0203) and, as its origin id (XEP-0359), its id.
+//
+// With Config.Outbox, queues outlive the process. [Server.Deliveries] and
+// [Server.Delivery] say how far messages got, [Server.SendAll] sends to many,
+// [Server.TrySend] never waits.
 //
 // # When it does not work
 //

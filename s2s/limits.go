@@ -20,6 +20,8 @@ type Limits struct {
 	Unconfirmed     int           // written stanzas kept for a stream whose peer does not acknowledge, to be sent again should it die; 512
 	Unacknowledged  int           // written stanzas that await the peer's acknowledgement (XEP-0198); 8,192
 	Ack             time.Duration // time for the peer to answer a request for acknowledgement; 30 s
+	Resume          time.Duration // how long the count of a broken inbound stream is kept for its resumption (XEP-0198); 5 min
+	Resumable       int           // broken streams of which it is; 10,000
 	Lane            int           // stanzas waiting per (from, to) pair for the handler; 1,024
 	StreamQueue     int           // stanzas of one stream waiting for the handler, before no more is read from it; 4,096
 	LaneWait        time.Duration // how long a full lane holds up its stream before it refuses; 2 s
@@ -49,6 +51,7 @@ func (l *Limits) fill() error {
 		{"TotalQueueBytes", &l.TotalQueueBytes, 256 << 20},
 		{"Unconfirmed", &l.Unconfirmed, 512},
 		{"Unacknowledged", &l.Unacknowledged, 8192},
+		{"Resumable", &l.Resumable, 10_000},
 		{"Lane", &l.Lane, 1024},
 		{"StreamQueue", &l.StreamQueue, 4096},
 		{"Streams", &l.Streams, 100_000},
@@ -70,6 +73,7 @@ func (l *Limits) fill() error {
 	}{
 		{"QueueAge", &l.QueueAge, 5 * time.Minute},
 		{"Ack", &l.Ack, 30 * time.Second},
+		{"Resume", &l.Resume, 5 * time.Minute},
 		{"LaneWait", &l.LaneWait, 2 * time.Second},
 		{"Negotiation", &l.Negotiation, 30 * time.Second},
 		{"Write", &l.Write, time.Minute},

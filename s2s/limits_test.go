@@ -168,22 +168,31 @@ func TestPoisonIsGivenUp(t *testing.T) {
 		n := s2stest.NewNetwork(t)
 		mux, got := inbox()
 		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux})
-		broken := 0
-		romeo := n.PeerConfig(s2s.Config{Services: []string{there}, Trace: &s2s.Trace{StanzaIn: func(_ s2s.StreamInfo, m *stanza.Stanza) {
-			if m.Body() == "poison" {
-				broken++
-				n.Reset(here, there)
+		broken, later := 0, make(chan bool)
+		w := &world{t: t, n: n}
+		w.script(func(c net.Conn) {
+			s := w.accept(c)
+			var buf [4096]byte
+			for {
+				k, err := s.Read(buf[:])
+				switch {
+				case err != nil:
+					return
+				case strings.Contains(string(buf[:k]), "poison"):
+					broken++
+					return // and with it the connection
+				case strings.Contains(string(buf[:k]), "later"):
+					later <- true
+				}
 			}
-		}}})
-		romeo.Ignore()
+		})
 		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "poison"))
 		bounced(t, got, stanza.RemoteServerTimeout, stanza.Wait)
 		if broken != 4 {
 			t.Errorf("%d streams were broken, want 4", broken)
 		}
 		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "later"))
-		for romeo.Next().Body() != "later" {
-		}
+		<-later
 	})
 }
 

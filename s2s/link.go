@@ -44,6 +44,7 @@ type link struct {
 	// notBefore is when the next attempt may be made after the peer ended a
 	// stream and wants to be left alone.
 	notBefore time.Time
+	resume    resumption // of the stream that broke last
 
 	// These are of use only with an Outbox.
 	more   bool     // it may have stanzas that are not in memory

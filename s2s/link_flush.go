@@ -26,8 +26,11 @@ func (l *link) flush(c *conn) bool {
 			return false // what is written now would not be sent
 		}
 		window := l.q.all()
-		if c.acks.state == acksOn {
+		switch c.acks.state {
+		case acksOn:
 			window = l.s.limits.Unacknowledged
+		case acksResuming:
+			window = 0
 		}
 		b := append((*buf)[:0], c.preamble...)
 		c.preamble = nil
@@ -107,14 +110,19 @@ func (l *link) lost(c *conn, doubt time.Duration) {
 		return
 	}
 	since := time.Now().Add(-doubt)
-	if c.acks.end() {
+	acknowledging := c.acks.end()
+	if acknowledging {
 		since = time.Time{} // what was not acknowledged is in doubt, however old
 	}
 	if l.s.sealed.Load() || doubt == 0 {
 		since = time.Now().Add(time.Hour) // it was us who ended it: nothing is in doubt
 	}
 	l.conn = nil
+	before := l.q.wire.popped
 	again, poison := l.q.rewind(since)
+	if acknowledging && doubt == brokenDoubt && !c.ending.Load() {
+		l.broken(&c.acks, l.q.wire.popped-before)
+	}
 	start := (l.q.waiting() > 0 || len(l.done) > 0) && l.start()
 	l.forget()
 	l.release()

@@ -53,9 +53,13 @@ var conditions = []struct {
 // accept negotiates a stream as a peer that offers nothing more would.
 func (w *world) accept(c net.Conn) net.Conn {
 	talk(c, "version", theirHeader+tlsFeatures, "<starttls", proceed)
-	s := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{w.n.Certificate(there)}, ClientAuth: tls.RequestClientCert})
+	s := w.tls(c)
 	talk(s, "version", theirHeader+external, "<auth", "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", "version", theirHeader+noFeatures)
 	return s
+}
+
+func (w *world) tls(c net.Conn) net.Conn {
+	return tls.Server(c, &tls.Config{Certificates: []tls.Certificate{w.n.Certificate(there)}, ClientAuth: tls.RequestClientCert})
 }
 
 // Refusals of a new stream.

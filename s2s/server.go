@@ -60,6 +60,7 @@ type Server struct {
 	outbox     Outbox
 	resumed    atomic.Bool // what it held at the start
 	total      totals
+	tallies    tallies
 	deliveries *deliveries
 
 	mu        sync.Mutex
