@@ -222,7 +222,7 @@ func TestWrittenStanzasAreSentAgain(t *testing.T) {
 		romeo.Next()
 		time.Sleep(time.Minute) // the first message is out of doubt
 
-		n.Swallow(here, there) // accepted by the network, never delivered
+		n.HalfOpen(here, there) // accepted by the network, never delivered
 		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "1"))
 		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "2"))
 		romeo.Quiet(10 * time.Second)
@@ -243,7 +243,7 @@ func TestHalfOpenStreamIsNoticed(t *testing.T) {
 		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "0"))
 		romeo.Expect(`<message><body>0</body></message>`)
 		synctest.Wait()
-		n.Swallow(here, there)
+		n.HalfOpen(here, there)
 		begin := time.Now()
 		for i := 1; i <= 3; i++ {
 			fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", fmt.Sprint(i)))

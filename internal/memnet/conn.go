@@ -15,13 +15,16 @@ const BufferSize = 256 << 10
 type Conn struct {
 	local, remote net.Addr
 	rx, tx        *half
+	far           *Conn
 }
 
 // Pipe returns the two ends of a new connection: the first has the local
 // address a and the remote address b, the second the reverse.
 func Pipe(a, b net.Addr) (*Conn, *Conn) {
 	ab, ba := newHalf(), newHalf()
-	return &Conn{local: a, remote: b, rx: ba, tx: ab}, &Conn{local: b, remote: a, rx: ab, tx: ba}
+	x, y := &Conn{local: a, remote: b, rx: ba, tx: ab}, &Conn{local: b, remote: a, rx: ab, tx: ba}
+	x.far, y.far = y, x
+	return x, y
 }
 
 // Read reads what has arrived, at least one byte. It returns [io.EOF] after
@@ -37,7 +40,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 // Write buffers p for the other end. It blocks while the buffer is full and
 // then returns the number of bytes that fitted before it was interrupted.
 func (c *Conn) Write(p []byte) (int, error) {
-	n, err := c.tx.write(p)
+	n, hit, err := c.tx.write(p)
+	if hit != nil {
+		if c.tx.snapped() { // this end notices at once
+			c.rx.cut()
+		}
+		hit()
+	}
 	if err != nil {
 		err = c.wrap("write", err)
 	}
@@ -71,23 +80,12 @@ func (c *Conn) Cut() {
 	c.tx.cut()
 }
 
-// SetDelay makes what this end writes from now on, and its closing, reach the
-// other end d later. Order is kept: nothing overtakes earlier bytes. Zero
-// delivers at once.
-func (c *Conn) SetDelay(d time.Duration) {
-	c.tx.mu.Lock()
-	defer c.tx.mu.Unlock()
-	c.tx.delay = d
-}
+// Far returns the other end.
+func (c *Conn) Far() *Conn { return c.far }
 
-// SetFilter makes f see what each Write of this end is about to send; what f
-// returns is sent in its place, nothing if that is empty, while the writer is
-// told that all was written. f must not keep or change its argument and must
-// not use the connection. A nil f sends everything unchanged.
-func (c *Conn) SetFilter(f func(p []byte) []byte) {
-	c.tx.mu.Lock()
-	defer c.tx.mu.Unlock()
-	c.tx.filter = f
+// Done reports whether the connection was closed by both ends, or is reset.
+func (c *Conn) Done() bool {
+	return c.rx.snapped() || c.tx.snapped() || c.rx.left() && c.tx.left()
 }
 
 // LocalAddr returns the address of this end as it was given to [Pipe].

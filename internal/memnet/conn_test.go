@@ -3,12 +3,10 @@ package memnet
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -175,53 +173,6 @@ func TestCut(t *testing.T) {
 			if err := c.Close(); err != nil {
 				t.Errorf("Close: %v", err)
 			}
-		}
-	})
-}
-
-func TestDelay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := pipe()
-		start := time.Now()
-		a.Write([]byte("1"))
-		a.SetDelay(3 * time.Second)
-		a.Write([]byte("2"))
-		a.SetDelay(0)
-		a.Write([]byte("3")) // must not overtake
-		a.SetDelay(5 * time.Second)
-		a.Close()
-		var got []string
-		buf := make([]byte, 8)
-		for {
-			n, err := b.Read(buf)
-			got = append(got, fmt.Sprintf("%v %q %v", time.Since(start), buf[:n], err))
-			if err != nil {
-				break
-			}
-		}
-		want := []string{`0s "1" <nil>`, `3s "23" <nil>`, `5s "" EOF`}
-		if !slices.Equal(got, want) {
-			t.Errorf("reads %q, want %q", got, want)
-		}
-	})
-}
-
-func TestFilter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := pipe()
-		a.SetFilter(func(p []byte) []byte { return bytes.ReplaceAll(p, []byte("b"), nil) })
-		if n, err := a.Write([]byte("abab")); n != 4 || err != nil {
-			t.Errorf("Write = %d, %v", n, err)
-		}
-		a.SetFilter(func([]byte) []byte { return nil })
-		if n, err := a.Write([]byte("hole")); n != 4 || err != nil {
-			t.Errorf("Write = %d, %v", n, err)
-		}
-		a.SetFilter(nil)
-		a.Write([]byte("c"))
-		a.Close()
-		if got, err := io.ReadAll(b); string(got) != "aac" || err != nil {
-			t.Errorf("read %q, %v", got, err)
 		}
 	})
 }

@@ -12,10 +12,10 @@
 // sense of testing/synctest and whole conversations run in virtual time. A
 // connection must be used in the bubble that made it.
 //
-// Faults are made from three pieces. [Conn.Cut] resets the connection at both
-// ends and loses what was under way. [Conn.SetDelay] holds bytes back for a
-// time and keeps their order. [Conn.SetFilter] sees everything one end writes
-// and may change it or make it vanish, which also makes a silent black hole.
+// [Conn.Cut] resets a connection at both ends and loses what was under way.
+// [Conn.SetFault] spoils one direction: a [Fault] delays bytes, limits how many
+// pass in a second or come with one read, changes or loses them, or resets the
+// connection after some.
 //
 // Errors are those of TCP: a [*net.OpError] that wraps [net.ErrClosed],
 // [os.ErrDeadlineExceeded], [syscall.ECONNRESET], [syscall.EPIPE] or

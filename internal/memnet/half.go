@@ -16,15 +16,18 @@ type half struct {
 
 	buf    []byte
 	late   []lateRun // runs at the end of buf that may not be read yet
-	delay  time.Duration
-	filter func([]byte) []byte
+	fault  Fault
+	passed int64     // bytes sent since the fault was set
+	free   time.Time // when the last of them will have left, with limited bandwidth
 
 	writing      bool // a Write is under way; others wait for it
 	fin          bool // no more bytes will be written
 	finAt        time.Time
 	writerGone   bool // the writing end was closed
 	readerClosed bool // the reading end was closed
+	finLost      bool // nobody will be told
 	reset        bool
+	broken       bool // a reset, once what is in buf was read
 
 	readLimit, writeLimit limit
 }
@@ -63,6 +66,9 @@ func (h *half) read(p []byte) (int, error) {
 			return 0, nil
 		}
 		if n := h.ready(); n > 0 {
+			if h.fault.Split > 0 {
+				n = min(n, h.fault.Split)
+			}
 			n = copy(p, h.buf[:n])
 			h.buf = h.buf[n:]
 			if len(h.buf) == 0 {
@@ -71,7 +77,10 @@ func (h *half) read(p []byte) (int, error) {
 			h.cond.Broadcast()
 			return n, nil
 		}
-		if h.fin && len(h.buf) == 0 && !time.Now().Before(h.finAt) {
+		if len(h.buf) == 0 && h.broken {
+			return 0, syscall.ECONNRESET
+		}
+		if h.fin && !h.finLost && len(h.buf) == 0 && !time.Now().Before(h.finAt) {
 			return 0, io.EOF
 		}
 		h.cond.Wait()
@@ -91,61 +100,45 @@ func (h *half) ready() int {
 	return n
 }
 
-func (h *half) write(p []byte) (int, error) {
+// write also returns what the writer has to call, if a fault struck.
+func (h *half) write(p []byte) (n int, hit func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for h.writing {
 		if err := h.writeErr(); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		h.cond.Wait()
-	}
-	if err := h.writeErr(); err != nil {
-		return 0, err
-	}
-	out := p
-	if h.filter != nil {
-		out = h.filter(p)
 	}
 	h.writing = true
 	defer func() {
 		h.writing = false
 		h.cond.Broadcast()
 	}()
-	n := 0
-	for n < len(out) {
+	for {
 		if err := h.writeErr(); err != nil {
-			return min(n, len(p)), err
+			return n, hit, err
 		}
-		free := BufferSize - len(h.buf)
-		if free <= 0 {
+		if n == len(p) {
+			return n, hit, nil
+		}
+		room := BufferSize - len(h.buf)
+		if room <= 0 && !h.fault.Lose {
 			h.cond.Wait()
 			continue
 		}
-		free = min(free, len(out)-n)
-		h.buf = append(h.buf, out[n:n+free]...)
-		if at, late := h.arrival(); late {
-			h.late = append(h.late, lateRun{n: free, at: at})
+		sent, struck := h.transmit(p[n:], room)
+		if n += sent; struck {
+			hit = h.fault.Hit
+			if hit == nil {
+				hit = func() {}
+			}
 		}
-		n += free
 		h.cond.Broadcast()
+		if n == len(p) {
+			return n, hit, nil
+		}
 	}
-	return len(p), nil
-}
-
-// arrival returns when something sent now may be seen by the reader, and
-// whether that is later than now. A timer will wake the reader then.
-func (h *half) arrival() (time.Time, bool) {
-	now := time.Now()
-	at := now.Add(h.delay)
-	if k := len(h.late); k > 0 && h.late[k-1].at.After(at) {
-		at = h.late[k-1].at
-	}
-	if !at.After(now) {
-		return at, false
-	}
-	time.AfterFunc(at.Sub(now), h.wake)
-	return at, true
 }
 
 func (h *half) wake() {
@@ -158,11 +151,11 @@ func (h *half) writeErr() error {
 	switch {
 	case h.writerGone:
 		return net.ErrClosed
-	case h.reset:
+	case h.reset, h.broken:
 		return syscall.ECONNRESET
 	case h.writeLimit.passed:
 		return os.ErrDeadlineExceeded
-	case h.fin, h.readerClosed:
+	case h.fin, h.readerClosed && !h.fault.Lose:
 		return syscall.EPIPE
 	}
 	return nil
@@ -192,7 +185,8 @@ func (h *half) closeWriter(gone bool) bool {
 	}
 	if !h.fin {
 		h.fin = true
-		h.finAt, _ = h.arrival()
+		h.finLost = h.fault.Lose
+		h.finAt, _ = h.arrival(0)
 	}
 	if gone {
 		h.writerGone = true
@@ -200,6 +194,20 @@ func (h *half) closeWriter(gone bool) bool {
 	}
 	h.cond.Broadcast()
 	return true
+}
+
+// left reports whether the reading end was closed.
+func (h *half) left() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.readerClosed
+}
+
+// snapped reports whether the line is reset.
+func (h *half) snapped() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reset || h.broken
 }
 
 func (h *half) cut() {

@@ -26,9 +26,13 @@
 //
 // # Faults
 //
-// [Network.Cut] parts two domains, [Network.Heal] joins them again,
-// [Network.Reset] breaks their connections once, [Network.Swallow] makes them
-// lose everything in silence, [Network.Delay] slows new ones down.
+// [Network.Cut] parts two servers, [Network.Heal] joins them again,
+// [Network.Reset] breaks their connections once, [Network.HalfOpen] lets them
+// stand while nothing passes any more. [Network.Impair] spoils one way between
+// them: delay and jitter, little bandwidth, bytes that arrive one by one, a reset
+// after so many bytes, a corrupted byte, silence; [Network.Delay] is the
+// short form of the most common one. What is random follows from
+// [Network.Seed], which a failing test prints.
 //
 // DNS is a name server in memory, which servers ask through the caching
 // resolver that they have outside of tests too. [Network.SetSRV],

@@ -73,7 +73,7 @@ func (n *Network) serveDNS(c *memnet.Conn, framed bool) {
 		if framed {
 			out = append(binary.BigEndian.AppendUint16(nil, uint16(len(out))), out...)
 		}
-		c.SetDelay(delay)
+		c.SetFault(memnet.Fault{Delay: delay})
 		if _, err := c.Write(out); err != nil {
 			return
 		}

@@ -1,0 +1,39 @@
+package s2stest
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"strconv"
+)
+
+// seedVariable is the environment variable that sets the seed.
+const seedVariable = "S2STEST_SEED"
+
+func newSeed(t TB) uint64 {
+	t.Helper()
+	text := os.Getenv(seedVariable)
+	if text == "" {
+		return rand.Uint64()
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("s2stest: %s: %v", seedVariable, err)
+	}
+	return seed
+}
+
+// Seed returns the number that everything random about the network follows
+// from: jitter, and what personalities do in a random order. It is a new one
+// for each network unless the environment variable S2STEST_SEED sets it. A
+// test that fails prints it.
+func (n *Network) Seed() uint64 { return n.seed }
+
+// Rand returns random numbers that follow from the seed and the purpose: the
+// same ones whatever else goes on. Each call starts anew. They are for one
+// goroutine.
+func (n *Network) Rand(purpose string) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(purpose))
+	return rand.New(rand.NewPCG(n.seed, h.Sum64()))
+}
