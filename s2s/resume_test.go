@@ -57,7 +57,7 @@ func TestResumingAHalfOpenStream(t *testing.T) {
 		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "0"))
 		romeo.Next()
 		synctest.Wait()
-		n.Swallow(here, there)
+		n.HalfOpen(here, there)
 		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "1"))
 		romeo.Expect(`<message><body>1</body></message>`)
 		romeo.Quiet(time.Hour)
