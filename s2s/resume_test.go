@@ -19,7 +19,7 @@ import (
 func TestNothingComesTwiceAfterResumption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := s2stest.NewNetwork(t)
-		n.Delay(here, there, 20*time.Millisecond)
+		n.Impair(here, there, s2stest.Impairment{Delay: 20 * time.Millisecond})
 		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux()})
 		romeo := n.Peer(there)
 		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "0"))
