@@ -48,9 +48,8 @@
 //
 // Probes of others are answered with the presence of each session, or unavailable.
 // All who may not see it hear unsubscribed, whether the user is online or not, and
-// whether or not there is such a user. This holds for what reaches the handler: where
-// a directory in front of it drops what is for nobody, silence tells strangers what
-// the Service does not.
+// whether or not there is such a user: package s2s says the same of those whom its
+// directory does not know.
 //
 // # Links
 //

@@ -79,7 +79,7 @@ func (s *Server) handle(ctx context.Context, st *stanza.Stanza) (*stanza.Stanza,
 			return nil, fmt.Errorf("s2s: user directory: %w", err)
 		}
 		if !exists {
-			return nil, s.noSuchUser(st)
+			return noSuchUser(st)
 		}
 	}
 	if st.Kind != stanza.IQ || st.Type != stanza.Get && st.Type != stanza.Set {
@@ -94,13 +94,16 @@ func (s *Server) handle(ctx context.Context, st *stanza.Stanza) (*stanza.Stanza,
 }
 
 // noSuchUser is what senders to an unknown account are told (RFC 6121 section
-// 8.5.1). It does not differ from what an existing account without the asked
-// service would say.
-func (s *Server) noSuchUser(st *stanza.Stanza) error {
-	if st.Kind == stanza.Presence {
-		return nil
+// 8.5.1). It does not differ from what they would hear of an existing account
+// without the asked service, nor of one that they may not see.
+func noSuchUser(st *stanza.Stanza) (*stanza.Stanza, error) {
+	switch {
+	case st.Kind == stanza.Presence && st.Type == stanza.Probe:
+		return st.DenyProbe(), nil
+	case st.Kind == stanza.Presence, st.Kind == stanza.Message && st.Type == stanza.Headline && st.To.IsBare():
+		return nil, nil
 	}
-	return &stanza.Error{Condition: stanza.ServiceUnavailable}
+	return nil, &stanza.Error{Condition: stanza.ServiceUnavailable}
 }
 
 // callHandler contains the handler's panics.

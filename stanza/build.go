@@ -100,6 +100,13 @@ func (s *Stanza) ErrorReply(e *Error) *Stanza {
 	return &Stanza{Kind: s.Kind, Type: TypeError, ID: s.ID, From: s.To, To: s.From, Inner: e.AppendXML(nil)}
 }
 
+// DenyProbe returns the answer to the probe s of somebody who may not see the
+// presence they ask for, or asks for an account that does not exist: unsubscribed,
+// from one bare address to the other (RFC 6121 sections 4.3.2 and 8.5.1).
+func (s *Stanza) DenyProbe() *Stanza {
+	return &Stanza{Kind: Presence, Type: Unsubscribed, ID: s.ID, From: s.To.Bare(), To: s.From.Bare()}
+}
+
 func (s *Stanza) answerable(typ Type) bool {
 	switch {
 	case s.Kind == IQ:

@@ -17,7 +17,8 @@ import (
 // Mux routes each stanza to exactly one handler: the one registered for its To
 // domain, else for its first child that anyone registered for, in document order,
 // else for its kind. Nobody: it returns nil and nil, and the server answers a
-// request that nobody handled (see [Handler]). Combining several handlers is a
+// request that nobody handled (see [Handler]); but a probe is answered by
+// [Stanza.DenyProbe], as for an account that does not exist. Combining several handlers is a
 // handler's business.
 //
 // A payload is named as in an encoding/xml tag, "urn:xmpp:ping ping"; "space *"
@@ -130,12 +131,16 @@ func (m *Mux) Features() []string {
 	return slices.Clone(t.features)
 }
 
-// HandleStanza implements [Handler]. It takes no lock and allocates nothing.
+// HandleStanza implements [Handler]. It takes no lock, and allocates nothing but
+// answers to probes.
 func (m *Mux) HandleStanza(ctx context.Context, s *Stanza) (*Stanza, error) {
 	if t := m.table.Load(); t != nil {
 		if h := t.lookup(s); h != nil {
 			return h.HandleStanza(ctx, s)
 		}
+	}
+	if s.Kind == Presence && s.Type == Probe {
+		return s.DenyProbe(), nil
 	}
 	return nil, nil
 }

@@ -272,3 +272,20 @@ func TestHandlerFuncs(t *testing.T) {
 		}
 	}
 }
+
+// A probe that no handler takes is answered as for an account that does not
+// exist; all else is left alone.
+func TestMuxDeniesProbes(t *testing.T) {
+	m := NewMux()
+	for in, want := range map[string]string{
+		`<presence id='1' type='probe' from='romeo@montague.example/orchard' to='juliet@capulet.example'/>`: `<presence from="juliet@capulet.example" to="romeo@montague.example" id="1" type="unsubscribed"/>`,
+		`<presence from='romeo@montague.example/orchard' to='juliet@capulet.example'/>`:                     "",
+		`<presence type='subscribe' from='romeo@montague.example' to='juliet@capulet.example'/>`:            "",
+		`<presence type='unsubscribed' from='romeo@montague.example' to='juliet@capulet.example'/>`:         "",
+	} {
+		got, err := m.HandleStanza(t.Context(), MustParse(in))
+		if err != nil || (got == nil) != (want == "") || got != nil && got.String() != want {
+			t.Errorf("%s: %v, %v; want %s", in, got, err, want)
+		}
+	}
+}
