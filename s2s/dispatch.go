@@ -23,11 +23,15 @@ type arrival struct {
 }
 
 // deliver hands an inbound stanza for a local address to whoever waits for it,
-// or to the handler by way of its lane. It reports false when the lane is full.
+// to a session, or to the handler by way of its lane. It reports false when the
+// session or the lane is full.
 func (s *Server) deliver(st *stanza.Stanza, c *conn) bool {
 	s.deliveries.arrived(st)
 	if st.Kind == stanza.IQ && (st.Type == stanza.Result || st.Type == stanza.TypeError) && s.wait.answer(st) {
 		return true
+	}
+	if taken, room := s.toSession(st, c); taken {
+		return room
 	}
 	if c != nil {
 		c.took()

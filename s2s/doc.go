@@ -78,6 +78,12 @@
 // [Server.Delivery] say how far messages got, [Server.SendAll] sends to many,
 // [Server.TrySend] never waits.
 //
+// # Sessions
+//
+// A service that would rather be a client is one with [Server.Session], which
+// opens a session of a local address for the packages of mellium.im/xmpp: they
+// discover, join rooms, publish, and read archives.
+//
 // # When it does not work
 //
 // [Server.Explain] goes to a domain step by step and says of each step what was

@@ -163,13 +163,13 @@ func (s *Server) AddDomain(d Domain) error {
 
 // RemoveDomain makes a domain foreign. From then on stanzas from it cannot be
 // sent and streams to it are refused with host-gone (RFC 6120 section 4.9.3.5).
-// Its streams are closed in good order, and what waits to be sent from it comes
-// back to the handler as not-allowed. What has arrived for it is still handled;
-// answers to it are not sent.
+// Its streams and sessions are closed in good order, and what waits to be sent
+// from it comes back to the handler as not-allowed. What has arrived for it is
+// still handled; answers to it are not sent.
 //
-// It returns when the streams have ended, for which Limits.Close after their
-// closing tags is time, or with ctx's error when ctx ends first; the domain is
-// removed nevertheless. [ErrNotLocal] says that it was not local.
+// It returns when they have ended, for which Limits.Close after their closing
+// tags is time, or with ctx's error when ctx ends first; the domain is removed
+// nevertheless. [ErrNotLocal] says that it was not local.
 func (s *Server) RemoveDomain(ctx context.Context, name string) error {
 	d, err := parseDomain(name)
 	if err != nil {
@@ -183,7 +183,10 @@ func (s *Server) RemoveDomain(ctx context.Context, name string) error {
 	for _, l := range s.linksOf(func(r Route) bool { return r.Local == d }) {
 		l.kick() // to find that it may not connect
 	}
-	return s.until(ctx, func() bool { return !s.anyOpen(parted) })
+	for _, c := range s.sessions.at(d) {
+		c.end(hostGone(d))
+	}
+	return s.until(ctx, func() bool { return !s.anyOpen(parted) && len(s.sessions.at(d)) == 0 })
 }
 
 // part closes streams that permits refuses now and returns those whose end is worth waiting for. What
@@ -263,5 +266,9 @@ func notPermitted(c *conn, err error) *stream.Error {
 	case c.out:
 		return nil
 	}
-	return &stream.Error{Condition: stream.HostGone, Text: c.local.String() + " is no longer served here"}
+	return hostGone(c.local)
+}
+
+func hostGone(local jid.JID) *stream.Error {
+	return &stream.Error{Condition: stream.HostGone, Text: local.Domain() + " is no longer served here"}
 }

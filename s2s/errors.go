@@ -29,6 +29,8 @@ var (
 	// ErrUnanswerable is returned by Request for a stanza that is not an iq of
 	// type get or set.
 	ErrUnanswerable = errors.New("s2s: only an iq of type get or set has an answer")
+	// ErrSessionConflict is returned by Session for an address that has one.
+	ErrSessionConflict = errors.New("s2s: the address has a session")
 )
 
 // Stage is how far an attempt to reach a domain got.

@@ -33,6 +33,8 @@ type Limits struct {
 	Close           time.Duration // time for the peer to answer a closing tag; 5 s
 	HandlerTime     time.Duration // life of a handler's context; 30 s
 	Requests        int           // requests waiting for their answers; 100,000
+	SessionBytes    int           // size of what waits to be read by a session; 4 MiB
+	SessionSent     int           // requests of a session that may be answered yet, and as many of its other stanzas that errors may come for; 4,096
 }
 
 // fill gives every zero field its default.
@@ -57,6 +59,8 @@ func (l *Limits) fill() error {
 		{"Streams", &l.Streams, 100_000},
 		{"Negotiating", &l.Negotiating, 1024},
 		{"Requests", &l.Requests, 100_000},
+		{"SessionBytes", &l.SessionBytes, 4 << 20},
+		{"SessionSent", &l.SessionSent, 4096},
 	}
 	for _, f := range ints {
 		if *f.v < 0 || *f.v > math.MaxInt32 {

@@ -48,6 +48,8 @@ type Server struct {
 	lanes   *lane.Pool[pair, arrival]
 	wait    requests
 
+	sessions sessions
+
 	anyTLS      atomic.Pointer[tls.Config] // of inbound handshakes before a domain is known
 	arena       xmlscan.Arena              // for reading
 	buffers     sync.Pool                  // *[]byte, for writing

@@ -8,16 +8,22 @@ import (
 )
 
 // Shutdown ends the server in good order: it stops accepting streams and
-// stanzas, lets peers know (stream error system-shutdown), lets the handlers
-// finish what has arrived, writes what is queued for domains that can be
-// reached, bounces the rest, and closes every stream with its closing tag.
+// stanzas, lets peers and sessions know (stream error system-shutdown), lets
+// sessions and handlers finish what has arrived, writes what is queued for
+// domains that can be reached, bounces the rest, and closes every stream with
+// its closing tag.
 // When it returns nil no goroutine of the server is left. When ctx ends first,
 // it does what [Server.Close] does and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	// What peers sent before they learn of the shutdown is still handled.
 	s.endAll(s.streams(false))
-	err := s.until(ctx, func() bool { return len(s.streams(false)) == 0 && s.lanes.Busy() == 0 && s.flushed() })
+	for _, c := range s.sessions.close() {
+		c.end(&stream.Error{Condition: stream.SystemShutdown})
+	}
+	err := s.until(ctx, func() bool {
+		return len(s.streams(false)) == 0 && s.sessions.n.Load() == 0 && s.lanes.Busy() == 0 && s.flushed()
+	})
 	s.sealed.Store(true)
 	if err == nil {
 		s.endAll(s.streams(true))
@@ -49,6 +55,9 @@ func (s *Server) Close() error {
 	s.stop()
 	s.sealed.Store(true)
 	s.wait.close()
+	for _, c := range s.sessions.close() {
+		c.finish(&stream.Error{Condition: stream.SystemShutdown})
+	}
 	s.mu.Lock()
 	s.cancel()
 	for c := range s.conns {

@@ -6,7 +6,10 @@ require isthmus.im v0.0.0
 
 require (
 	github.com/miekg/dns v1.1.73 // indirect
+	golang.org/x/mod v0.38.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/tools v0.48.0 // indirect
 )
 
 require (
