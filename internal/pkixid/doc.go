@@ -18,7 +18,8 @@
 // The common name is never looked at. Names are compared without regard to
 // ASCII case, and domains as A-labels: a U-label is converted first.
 //
-// Three things go beyond crypto/x509. A domain matched through SRVName or
+// Four things go beyond crypto/x509. RSA keys of less than 2048 bits prove
+// nothing (RFC 9325 section 4.5). A domain matched through SRVName or
 // id-on-xmppAddr must satisfy the dNSName constraints of every authority in
 // the chain, since an authority limited to one DNS tree could otherwise name
 // any domain. A certificate for servers only (serverAuth without clientAuth)

@@ -19,6 +19,7 @@ const (
 	Expired                            // a certificate in the chain is too old
 	NotYetValid                        // a certificate in the chain is not valid yet
 	UnknownAuthority                   // no chain to a trusted root, or self-signed
+	WeakKey                            // an RSA key in the chain has less than 2048 bits
 	BadUsage                           // the certificate is for something else, or an authority's
 	NameConstraint                     // an authority may not vouch for this domain
 	InvalidChain                       // anything else RFC 5280 objects to
@@ -40,6 +41,8 @@ func (r Reason) String() string {
 		return "certificate not yet valid"
 	case UnknownAuthority:
 		return "certificate signed by unknown authority"
+	case WeakKey:
+		return "certificate with a weak key"
 	case BadUsage:
 		return "certificate not for this usage"
 	case NameConstraint:

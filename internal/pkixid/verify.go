@@ -1,6 +1,8 @@
 package pkixid
 
 import (
+	"cmp"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -59,6 +61,15 @@ func Verify(chain []*x509.Certificate, domain string, o Options) (Match, error) 
 		reason, cert := explain(err, o.Now)
 		return fail(reason, cert, err)
 	}
+	var feeble *x509.Certificate
+	chains = slices.DeleteFunc(chains, func(c []*x509.Certificate) bool {
+		w := weak(c)
+		feeble = cmp.Or(feeble, w)
+		return w != nil
+	})
+	if len(chains) == 0 {
+		return fail(WeakKey, feeble, nil)
+	}
 	chains = slices.DeleteFunc(chains, func(c []*x509.Certificate) bool { return !usable(c) })
 	if len(chains) == 0 {
 		return fail(BadUsage, leaf, nil)
@@ -97,6 +108,20 @@ func build(chain []*x509.Certificate, o Options) ([][]*x509.Certificate, error) 
 		CurrentTime:   o.Now,
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
+}
+
+// minRSA is the least size of an RSA key in bits, RFC 9325 section 4.5.
+const minRSA = 2048
+
+// weak returns the first certificate of a chain whose key is too small to prove
+// anything, nil for none. A root above the first is as the host wants it.
+func weak(chain []*x509.Certificate) *x509.Certificate {
+	for i, c := range chain {
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA && (i == 0 || i < len(chain)-1) {
+			return c
+		}
+	}
+	return nil
 }
 
 // usable reports whether a chain is good for connections: one of serverAuth

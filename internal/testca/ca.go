@@ -1,9 +1,11 @@
 package testca
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -17,7 +19,7 @@ import (
 // CA issues certificates. Make one with [New].
 type CA struct {
 	cert  *x509.Certificate
-	key   *ecdsa.PrivateKey
+	key   crypto.Signer
 	root  *x509.Certificate
 	above [][]byte // certificates sent after an issued one, this CA's own first
 }
@@ -58,6 +60,10 @@ type Options struct {
 	NotBefore time.Time // zero: an hour ago
 	NotAfter  time.Time // zero: in 90 days
 	IsCA      bool      // also set basicConstraints cA
+
+	// RSA is the size in bits of an RSA key, at least 1024; crypto/rsa makes
+	// smaller ones only with GODEBUG=rsa1024min=0. Zero: ECDSA on P-256.
+	RSA int
 }
 
 // Constraints limit what an intermediate authority may vouch for.
@@ -66,11 +72,12 @@ type Constraints struct {
 	ExcludedDNS  []string  // empty: none
 	Usage        Usage     // as in Options; NoUsage lets everything through
 	NotAfter     time.Time // zero: in ten years
+	RSA          int       // as in Options
 }
 
 // New makes a self-signed root, valid from an hour ago for ten years.
 func New() *CA {
-	key := newKey()
+	key := newKey(0)
 	t := caTemplate("Isthmus test root", Constraints{Usage: NoUsage})
 	der := create(t, t, key, key)
 	cert := parse(der)
@@ -90,7 +97,7 @@ func (ca *CA) Certificate() *x509.Certificate { return ca.cert }
 // Intermediate makes a subordinate authority. What it issues carries the
 // intermediate certificates in its chain.
 func (ca *CA) Intermediate(c Constraints) *CA {
-	key := newKey()
+	key := newKey(c.RSA)
 	der := create(caTemplate("Isthmus test intermediate", c), ca.cert, key, ca.key)
 	return &CA{cert: parse(der), key: key, root: ca.root, above: append([][]byte{der}, ca.above...)}
 }
@@ -98,7 +105,7 @@ func (ca *CA) Intermediate(c Constraints) *CA {
 // Issue makes a certificate and its key. Leaf is set and the chain contains
 // the intermediates, not the root.
 func (ca *CA) Issue(o Options) tls.Certificate {
-	key := newKey()
+	key := newKey(o.RSA)
 	der := create(o.template(), ca.cert, key, ca.key)
 	return tls.Certificate{
 		Certificate: append([][]byte{der}, ca.above...),
@@ -109,7 +116,7 @@ func (ca *CA) Issue(o Options) tls.Certificate {
 
 // SelfSigned makes a certificate signed by its own key.
 func SelfSigned(o Options) tls.Certificate {
-	key := newKey()
+	key := newKey(o.RSA)
 	t := o.template()
 	der := create(t, t, key, key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: parse(der)}
@@ -186,8 +193,8 @@ func (u Usage) apply(t *x509.Certificate) {
 	}
 }
 
-func create(t, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) []byte {
-	der, err := x509.CreateCertificate(rand.Reader, t, parent, &key.PublicKey, signer)
+func create(t, parent *x509.Certificate, key, signer crypto.Signer) []byte {
+	der, err := x509.CreateCertificate(rand.Reader, t, parent, key.Public(), signer)
 	if err != nil {
 		panic("testca: " + err.Error())
 	}
@@ -202,8 +209,14 @@ func parse(der []byte) *x509.Certificate {
 	return c
 }
 
-func newKey() *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// newKey makes an RSA key of some bits, or for zero one for ECDSA.
+func newKey(bits int) (key crypto.Signer) {
+	var err error
+	if bits == 0 {
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	} else {
+		key, err = rsa.GenerateKey(rand.Reader, bits)
+	}
 	if err != nil {
 		panic("testca: " + err.Error())
 	}

@@ -36,7 +36,7 @@ func (ca *CA) Staple(c tls.Certificate, o OCSP) tls.Certificate {
 	case o.Unknown:
 		t.Status = ocsp.Unknown
 	}
-	signer, key := ca.cert, crypto.Signer(ca.key)
+	signer, key := ca.cert, ca.key
 	if o.By != nil {
 		signer, key = o.By.Leaf, o.By.PrivateKey.(crypto.Signer)
 		t.Certificate = signer
