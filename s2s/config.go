@@ -51,6 +51,10 @@ type Config struct {
 	// accepted; an error refuses it. Nil: federate with everyone.
 	Policy func(ctx context.Context, remote jid.JID) error
 
+	// Dialback permits a weaker proof of a domain where no certificate does
+	// (XEP-0220). Nil: certificates or nothing.
+	Dialback *Dialback
+
 	// Reach widens what may be connected to, for closed networks and tests. The
 	// zero Reach suits the open network.
 	Reach Reach

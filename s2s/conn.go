@@ -34,6 +34,9 @@ type conn struct {
 	method        Method    // how the peer proved its domain
 	assurance     Assurance // the same, with the rest; set by open
 
+	dialback   *dialbackStream // nil: off, or still negotiating
+	questioned bool            // the peer asked about a key while negotiating
+
 	watch func(stream.Event) // sees the negotiation; nil: nobody does
 
 	bidi     bool   // stanzas may travel both ways
@@ -187,10 +190,15 @@ func (c *conn) addr() netip.AddrPort {
 // open makes the stream one of the server's and starts to read it. It reports
 // false if the server is closing.
 func (c *conn) open() bool {
+	c.scan.SetLimits(c.s.stanzaLimits())
+	return c.enlist()
+}
+
+// enlist is open without the scanner, which belongs to the reader.
+func (c *conn) enlist() bool {
 	c.since = time.Now()
 	c.active.Store(c.since.UnixNano())
 	c.sock.SetDeadline(time.Time{})
-	c.scan.SetLimits(c.s.stanzaLimits())
 	cs := c.tls.ConnectionState()
 	c.assurance = assure(c.method, &cs, c.since)
 	if !c.s.addConn(c) {
@@ -294,6 +302,9 @@ func (c *conn) closed(cause error, clean bool) {
 		}
 	}
 	c.sock.Close()
+	if c.dialback != nil {
+		c.dialback.close(cause)
+	}
 	if c.link != nil {
 		c.link.lost(c, brokenDoubt)
 	}

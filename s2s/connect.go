@@ -17,10 +17,10 @@ import (
 	"isthmus.im/jid"
 )
 
-// connect opens an authenticated stream for a link. All addresses of all targets
-// of the domain race, in their order (RFC 8305, XEP-0495).
-func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
-	r := l.route
+// connect opens an authenticated stream for a link, or, if that is nil, one that
+// a question about a dialback key may be put on. All addresses of all targets of
+// the domain race, in their order (RFC 8305, XEP-0495).
+func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *ConnectError) {
 	failed := &ConnectError{Domain: r.Remote}
 	changes := s.changes.Load()
 	if err := s.permits(ctx, r); err != nil {
@@ -41,7 +41,7 @@ func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
 		}
 		defer s.running.Done()
 		begin := time.Now()
-		c, err := s.dial(ctx, l, addr, t.Direct)
+		c, err := s.dial(ctx, r, l, addr, t.Direct)
 		if trace := s.trace.Dial; trace != nil {
 			trace(r.Remote, addr.String(), time.Since(begin), err)
 		}
@@ -61,6 +61,9 @@ func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
 		}
 	}
 	if err == nil {
+		if l == nil {
+			return c, nil
+		}
 		err := ErrClosed
 		if c.open() {
 			if err = s.still(ctx, c, changes); err == nil {
@@ -81,7 +84,7 @@ func (s *Server) connect(ctx context.Context, l *link) (*conn, *ConnectError) {
 		}
 		if errors.As(f.Err, &se) {
 			a.Stage, a.Err = se.stage, se.err
-			final = se.stage >= StageIdentity || se.stage == StageDNS || errors.As(f.Err, new(*stream.TLSError)) || finalError(se.err)
+			final = se.stage >= StageIdentity && !undecided(se.err) || se.stage == StageDNS || errors.As(f.Err, new(*stream.TLSError)) || finalError(se.err)
 		}
 		failed.add(a, final)
 	}
@@ -140,9 +143,9 @@ type stageError struct {
 func (e *stageError) Error() string { return e.err.Error() }
 func (e *stageError) Unwrap() error { return e.err }
 
-// dial tries one address, up to an authenticated stream. The error is a
-// *stageError.
-func (s *Server) dial(ctx context.Context, l *link, addr netip.AddrPort, direct bool) (*conn, error) {
+// dial tries one address, up to an authenticated stream, or for a nil link up to
+// one that could be authenticated. The error is a *stageError.
+func (s *Server) dial(ctx context.Context, r Route, l *link, addr netip.AddrPort, direct bool) (*conn, error) {
 	if why, forbidden := locate.Forbidden(addr.Addr()); forbidden && !s.reach.Private {
 		return nil, &stageError{StageDNS, fmt.Errorf("s2s: address not allowed: %s", why)}
 	}
@@ -154,7 +157,6 @@ func (s *Server) dial(ctx context.Context, l *link, addr netip.AddrPort, direct 
 	}
 	locate.Connected(ctx)
 	c := s.newConn(sock, true)
-	r := l.route
 	c.local, c.remote, c.link = r.Local, r.Remote, l
 	if direct {
 		sock.SetDeadline(time.Now().Add(s.limits.Negotiation))
@@ -163,23 +165,48 @@ func (s *Server) dial(ctx context.Context, l *link, addr netip.AddrPort, direct 
 			return nil, &stageError{StageTLS, err}
 		}
 	}
-	ready, err := c.negotiate(ctx, stream.New(stream.Config{
-		Role: stream.Initiator, Local: r.Local, Remote: r.Remote, Secure: direct, NewID: newID,
-		Bidi: s.bidi, Limits: s.announced(),
-	}))
+	cfg := stream.Config{Role: stream.Initiator, Local: r.Local, Remote: r.Remote, Secure: direct, NewID: newID, AskOnly: l == nil}
+	if l != nil {
+		cfg.Bidi, cfg.Limits, cfg.Dialback = s.bidi, s.announced(), s.dialbackOffer()
+	}
+	end, err := c.negotiate(ctx, stream.New(cfg))
+	if err == nil {
+		err = c.ready(ctx, end)
+	}
 	if err != nil {
 		sock.Close()
 		return nil, &stageError{stageOf(err), publicError(err)}
 	}
+	return c, nil
+}
+
+// ready takes the result of the negotiation of a stream of ours.
+func (c *conn) ready(ctx context.Context, end stream.Action) error {
+	if h, ok := end.(stream.Handover); ok {
+		return c.handedOver(ctx, h)
+	}
+	ready := end.(stream.Ready)
 	c.id, c.mechanism, c.lang = ready.StreamID, ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
-	if idle := time.Duration(ready.Limits.IdleSeconds) * time.Second; idle > 0 {
-		c.idleTime = min(c.idleTime, idle*3/4) // be the first to close
+	c.keepIdle(ready.Limits)
+	if ready.Identity != nil {
+		c.method = MethodDialback
 	}
-	if slices.Contains(ready.Features, xml.Name{Space: nsSM, Local: "sm"}) {
-		l.manage(c)
+	if c.s.dialback != nil {
+		c.dialback = c.s.newDialback(c, ready.Dialback)
+		c.dialback.certified()
 	}
-	return c, nil
+	if c.link != nil && slices.Contains(ready.Features, xml.Name{Space: nsSM, Local: "sm"}) {
+		c.link.manage(c)
+	}
+	return nil
+}
+
+// keepIdle makes this side the first to close the stream when it falls silent.
+func (c *conn) keepIdle(l stream.Limits) {
+	if idle := time.Duration(l.IdleSeconds) * time.Second; idle > 0 {
+		c.idleTime = min(c.idleTime, idle*3/4)
+	}
 }
 
 // stageOf says how far a failed negotiation got.

@@ -12,7 +12,8 @@ import (
 type handlerContext struct {
 	context.Context // the server's
 	deadline        time.Time
-	from            *conn // the stream the stanza came by; nil: none
+	from            *conn  // the stream the stanza came by; nil: none
+	method          Method // how the stanza's domain was proved on it; zero: as the stream's assurance says
 
 	mu    sync.Mutex
 	done  chan struct{}
@@ -30,7 +31,11 @@ func (c *handlerContext) Value(key any) any {
 		if c.from == nil {
 			return nil
 		}
-		return c.from.assurance
+		a := c.from.assurance
+		if c.method != 0 {
+			a.Method = c.method
+		}
+		return a
 	}
 	return c.Context.Value(key)
 }

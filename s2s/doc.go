@@ -30,8 +30,9 @@
 // # Who is who
 //
 // Every stream is encrypted with TLS 1.2 or later and authenticated with
-// certificates in both directions (SASL EXTERNAL); there is no setting that
-// allows less. Which certificates speak for which domain is decided by
+// certificates in both directions (SASL EXTERNAL). [Dialback] permits a weaker
+// proof where there is no certificate, and [Assurance] tells which it was; nothing
+// permits streams without TLS. Which certificates speak for which domain is decided by
 // Config.Verifier, by default [PKIX]. A stanza is accepted only if the domain
 // of its From was authenticated on the stream it came by and the domain of its
 // To is local; a peer that breaks this rule loses the stream. The same is

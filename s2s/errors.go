@@ -138,6 +138,9 @@ func (e *ConnectError) Stanza() *stanza.Error {
 		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Cancel,
 			Text: "the certificate of " + e.Domain.String() + " is not valid for it"}
 	case StageAuth:
+		if e := dialbackStanza(e); e != nil {
+			return e
+		}
 		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Cancel,
 			Text: e.Domain.String() + " did not accept the certificate of this server"}
 	case StageTLS:

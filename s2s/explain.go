@@ -23,6 +23,7 @@ const (
 	StepIdentity    Step = "identity"    // the peer's certificate
 	StepFeatures    Step = "features"    // what the peer offers behind TLS
 	StepAuth        Step = "auth"        // SASL EXTERNAL: our certificate, seen by the peer
+	StepDialback    Step = "dialback"    // XEP-0220, where Config.Dialback permits it and SASL EXTERNAL does not do
 	StepLimits      Step = "limits"      // XEP-0478
 	StepAcks        Step = "acks"        // XEP-0198
 	StepBidi        Step = "bidi"        // XEP-0288
@@ -170,7 +171,7 @@ func (p *probe) finish() *Report {
 func rank(s Step) int {
 	for i, step := range [...]Step{
 		StepPolicy, StepDNS, StepAddress, StepTCP, StepStream, StepTLS, StepIdentity, StepFeatures,
-		StepAuth, StepLimits, StepAcks, StepBidi, StepPing, StepCertificate,
+		StepAuth, StepDialback, StepLimits, StepAcks, StepBidi, StepPing, StepCertificate,
 	} {
 		if s == step {
 			return i + 1

@@ -58,6 +58,12 @@ const (
 	CodeCertificateRefused Code = "our-certificate-refused"
 	CodeAuthFailed         Code = "authentication-failed" // any other SASL failure
 
+	CodeDialback            Code = "authenticated-by-dialback"
+	CodeDialbackKey         Code = "dialback-key-unknown" // a server of our domain did not know the key
+	CodeDialbackUnreachable Code = "dialback-unreachable" // the peer could not have the key checked
+	CodeDialbackRefused     Code = "dialback-refused"     // for any other reason
+	CodeDialbackUnanswered  Code = "dialback-unanswered"
+
 	CodeNotOffered     Code = "not-offered" // limits, acknowledgements or both directions
 	CodePingUnanswered Code = "ping-unanswered"
 	CodePingSkipped    Code = "ping-skipped"
@@ -187,5 +193,5 @@ func remedyOfCertificates(c Code, local, remote string) string {
 		return "Some servers (older versions of ejabberd) refuse certificates without clientAuth when this server connects to them: " +
 			"if an authority offers both usages, ask for both."
 	}
-	return ""
+	return remedyOfDialback(c, local, remote)
 }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"isthmus.im/internal/dialback"
 	"isthmus.im/internal/locate"
 	"isthmus.im/internal/pkixid"
 	"isthmus.im/internal/stream"
@@ -116,7 +117,10 @@ func judge(err error, v *view) (Step, Code) {
 	var shake *handshakeError
 	var end *stream.EndError
 	var se *stream.Error
+	var key *dialback.Error
 	switch {
+	case errors.As(err, &key):
+		return StepDialback, judgeDialback(key)
 	case errors.As(err, &identity):
 		return StepIdentity, codeOfIdentity(identity.Err)
 	case errors.As(err, &auth):

@@ -141,13 +141,20 @@ func (p *probe) attempt(ctx context.Context, direct, shallow bool) bool {
 		}
 		v.saw(stream.Secured{})
 	}
-	ready, err := c.negotiate(talk, stream.New(stream.Config{
+	end, err := c.negotiate(talk, stream.New(stream.Config{
 		Role: stream.Initiator, Local: p.local, Remote: p.remote, Secure: direct, NewID: newID,
-		Bidi: p.s.bidi, Limits: p.s.announced(),
+		Bidi: p.s.bidi, Limits: p.s.announced(), Dialback: p.s.dialbackOffer(),
 	}))
 	if shallow && v.verified {
 		sock.Close()
 		return true
+	}
+	h, instead := end.(stream.Handover)
+	if instead {
+		v.handover(h)
+	}
+	if err == nil {
+		err = c.ready(talk, end)
 	}
 	if err != nil {
 		sock.Close()
@@ -156,14 +163,20 @@ func (p *probe) attempt(ctx context.Context, direct, shallow bool) bool {
 		return false
 	}
 	p.report.Reachable = true
-	p.offers(ready)
-	p.ping(ctx, c, ready)
+	if instead {
+		p.found(StepDialback, StatusWarning, CodeDialback, "")
+		p.offers(h.Limits, nil, h.Bidi)
+	} else {
+		ready := end.(stream.Ready)
+		p.offers(ready.Limits, ready.Features, ready.Bidi)
+	}
+	p.ping(ctx, c)
 	return true
 }
 
 // offers reports what the peer announces of an open stream.
-func (p *probe) offers(ready stream.Ready) {
-	if l := ready.Limits; l == (stream.Limits{}) {
+func (p *probe) offers(l stream.Limits, features []xml.Name, bidi bool) {
+	if l == (stream.Limits{}) {
 		p.found(StepLimits, StatusInfo, CodeNotOffered, "")
 	} else {
 		p.ok(StepLimits, fmt.Sprintf("largest stanza %d bytes, idle %d s (zero: not said)", l.MaxBytes, l.IdleSeconds))
@@ -176,18 +189,17 @@ func (p *probe) offers(ready stream.Ready) {
 		}
 	}
 	sm := false
-	for _, name := range ready.Features {
+	for _, name := range features {
 		sm = sm || name == xml.Name{Space: nsSM, Local: "sm"}
 	}
 	offered(StepAcks, sm)
 	if p.s.bidi {
-		offered(StepBidi, ready.Bidi)
+		offered(StepBidi, bidi)
 	}
 }
 
 // ping asks the peer over the new stream. The answer may come by any stream.
-func (p *probe) ping(ctx context.Context, c *conn, ready stream.Ready) {
-	c.id, c.mechanism, c.lang, c.bidi = ready.StreamID, ready.Method, ready.Lang, ready.Bidi
+func (p *probe) ping(ctx context.Context, c *conn) {
 	ended := p.s.serveProbe(c)
 	if ended == nil {
 		c.sock.Close()
@@ -196,7 +208,7 @@ func (p *probe) ping(ctx context.Context, c *conn, ready stream.Ready) {
 	}
 	defer c.end(nil)
 	s := p.s
-	if !ready.Bidi && !s.listening() {
+	if !c.bidi && !s.listening() {
 		p.settle(ctx, ended)
 		return
 	}
@@ -335,12 +347,15 @@ func (v *view) saw(x stream.Event) {
 		cs := v.c.tls.ConnectionState()
 		v.p.ok(StepTLS, tls.VersionName(cs.Version))
 	case stream.Verified:
-		if x.Err == nil {
+		switch {
+		case x.Err == nil:
 			v.verified = true
 			v.identity()
 			if v.shallow {
 				v.stop()
 			}
+		case v.p.s.dialback != nil:
+			v.p.found(StepIdentity, StatusWarning, codeOfIdentity(x.Err), x.Err.Error())
 		}
 	}
 }

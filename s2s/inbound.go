@@ -69,17 +69,16 @@ func (s *Server) serve(l net.Listener, direct bool) error {
 func (s *Server) accept(sock net.Conn, direct bool) {
 	defer s.running.Done()
 	c := s.newConn(sock, false)
-	err := s.authenticate(c, direct)
+	unproved, err := s.authenticate(c, direct)
+	if unproved != nil {
+		s.running.Add(1)
+		go c.prove(unproved)
+		return
+	}
 	<-s.negotiating
 	if err != nil {
 		sock.Close()
-		if !errors.Is(err, ErrClosed) {
-			addr := c.addr().String()
-			s.log.Warn("inbound stream refused", "remote", c.remote, "addr", addr, "err", err)
-			if t := s.trace.AuthFailed; t != nil {
-				t(c.remote, addr, err)
-			}
-		}
+		s.refused(c, err)
 		return
 	}
 	s.kick(c.remote)
@@ -90,19 +89,37 @@ func (s *Server) accept(sock net.Conn, direct bool) {
 	go c.read()
 }
 
+// refused reports an inbound stream that nobody has authenticated.
+func (s *Server) refused(c *conn, err error) {
+	addr := c.addr().String()
+	switch {
+	case errors.Is(err, ErrClosed):
+		return
+	case errors.Is(err, errQuestioned):
+		s.log.Debug("inbound stream was for a question", "addr", addr)
+		return
+	}
+	s.log.Warn("inbound stream refused", "remote", c.remote, "addr", addr, "err", err)
+	if t := s.trace.AuthFailed; t != nil {
+		t(c.remote, addr, err)
+	}
+}
+
 // authenticate negotiates an inbound stream up to the point where stanzas may
-// arrive.
-func (s *Server) authenticate(c *conn, direct bool) error {
+// arrive, or where Server Dialback has to authenticate the peer: then it returns
+// the peer's request.
+func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.limits.Negotiation)
 	defer cancel()
 	if direct {
 		c.sock.SetDeadline(time.Now().Add(s.limits.Negotiation))
 		if err := c.handshake(ctx, jid.JID{}, jid.JID{}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	ready, err := c.negotiate(ctx, stream.New(stream.Config{
-		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves, Gone: s.domains.isGone, Features: append(s.announced().Element(), smFeature...), Bidi: s.bidi,
+	end, err := c.negotiate(ctx, stream.New(stream.Config{
+		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves, Gone: s.domains.isGone,
+		Features: s.lastFeatures(), Bidi: s.bidi, Dialback: s.dialbackOffer(),
 	}))
 	if err != nil {
 		var id *stream.IdentityError
@@ -112,25 +129,41 @@ func (s *Server) authenticate(c *conn, direct bool) error {
 		} else if errors.As(err, &auth) {
 			c.remote = auth.Remote
 		}
-		return publicError(err)
+		return nil, publicError(err)
 	}
+	if h, ok := end.(stream.Handover); ok {
+		c.id, c.lang, c.bidi, c.maxBytes = h.StreamID, h.Lang, h.Bidi, h.Limits.MaxBytes
+		c.dialback = s.newDialback(c, h.Announced)
+		c.dialback.claimed, c.dialback.external = h.Remote, h.External
+		return h.First, nil
+	}
+	ready := end.(stream.Ready)
 	c.id, c.local, c.remote = ready.StreamID, ready.Local, ready.Remote
 	c.mechanism, c.lang = ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
 	changes := s.changes.Load()
 	if err := s.permits(ctx, Route{Local: c.local, Remote: c.remote}); err != nil {
 		c.end(notPermitted(c, err))
-		return err
+		return nil, err
+	}
+	if s.dialback != nil {
+		c.dialback = s.newDialback(c, ready.Dialback)
+		c.dialback.certified()
 	}
 	if !c.open() {
-		if s.draining() {
-			c.end(&stream.Error{Condition: stream.SystemShutdown})
-			return ErrClosed
-		}
-		c.end(&stream.Error{Condition: stream.ResourceConstraint, Text: "too many streams"})
-		return errTooManyStreams
+		e, err := s.noPlace()
+		c.end(e)
+		return nil, err
 	}
-	return s.still(ctx, c, changes)
+	return nil, s.still(ctx, c, changes)
+}
+
+// noPlace is why another inbound stream cannot be taken, for the peer and for us.
+func (s *Server) noPlace() (*stream.Error, error) {
+	if s.draining() {
+		return &stream.Error{Condition: stream.SystemShutdown}, ErrClosed
+	}
+	return &stream.Error{Condition: stream.ResourceConstraint, Text: "too many streams"}, errTooManyStreams
 }
 
 // announced is what peers are told of this side's limits.

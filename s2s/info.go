@@ -18,7 +18,8 @@ type StreamInfo struct {
 	Outgoing      bool           // opened by this server
 	Bidi          bool           // stanzas travel both ways (XEP-0288)
 	SM            bool           // what this server sends, or what it receives, is acknowledged (XEP-0198)
-	Mechanism     string         // how the initiating side authenticated: "EXTERNAL"
+	Mechanism     string         // how the initiating side authenticated: "EXTERNAL", or "dialback" (XEP-0220)
+	Others        []Route        // further pairs of domains that the peer may send for (XEP-0220 section 2.6)
 	Assurance     Assurance      // how the peer proved its domain
 	Since         time.Time
 	In, Out       uint64 // stanzas received and sent
@@ -48,14 +49,14 @@ func (s *Server) Streams() []StreamInfo {
 func (c *conn) info() StreamInfo {
 	return StreamInfo{
 		ID: c.id, Local: c.local, Remote: c.remote, Addr: c.addr(), Outgoing: c.out, Bidi: c.bidi, SM: c.managed(), Mechanism: c.mechanism,
-		Assurance: c.assurance, Since: c.since,
+		Others: c.dialback.pairs(), Assurance: c.assurance, Since: c.since,
 		In: c.in.Load(), Out: c.sent.Load(),
 	}
 }
 
 // managed reports whether the stream is under stream management.
 func (c *conn) managed() bool {
-	if !c.out {
+	if c.link == nil || !c.out {
 		return c.counting.Load()
 	}
 	c.link.mu.Lock()

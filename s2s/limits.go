@@ -32,6 +32,9 @@ type Limits struct {
 	Idle            time.Duration // silence after which a stream is closed; 10 min
 	Close           time.Duration // time for the peer to answer a closing tag; 5 s
 	HandlerTime     time.Duration // life of a handler's context; 30 s
+	Domains         int           // pairs of domains that a peer may send for on one stream by Server Dialback (XEP-0220); 64
+	Verifications   int           // dialback keys being verified; 256
+	Verification    time.Duration // time to have a dialback key verified; 20 s
 	Requests        int           // requests waiting for their answers; 100,000
 	SessionBytes    int           // size of what waits to be read by a session; 4 MiB
 	SessionSent     int           // requests of a session that may be answered yet, and as many of its other stanzas that errors may come for; 4,096
@@ -58,6 +61,8 @@ func (l *Limits) fill() error {
 		{"StreamQueue", &l.StreamQueue, 4096},
 		{"Streams", &l.Streams, 100_000},
 		{"Negotiating", &l.Negotiating, 1024},
+		{"Domains", &l.Domains, 64},
+		{"Verifications", &l.Verifications, 256},
 		{"Requests", &l.Requests, 100_000},
 		{"SessionBytes", &l.SessionBytes, 4 << 20},
 		{"SessionSent", &l.SessionSent, 4096},
@@ -84,6 +89,7 @@ func (l *Limits) fill() error {
 		{"Idle", &l.Idle, 10 * time.Minute},
 		{"Close", &l.Close, 5 * time.Second},
 		{"HandlerTime", &l.HandlerTime, 30 * time.Second},
+		{"Verification", &l.Verification, 20 * time.Second},
 	}
 	for _, f := range durations {
 		if *f.v < 0 {

@@ -13,7 +13,7 @@ const maxPause = time.Minute
 // reports false when the server is closing.
 func (l *link) connect(timer *time.Timer) bool {
 	ctx, cancel := context.WithCancel(l.s.ctx)
-	c, err := l.s.connect(ctx, l)
+	c, err := l.s.connect(ctx, l.route, l)
 	cancel()
 	if err == nil {
 		l.mu.Lock()

@@ -11,15 +11,21 @@ import (
 	"isthmus.im/jid"
 )
 
-// negotiate drives the machine until the stream is ready or given up. The
-// socket's deadlines enforce the time limit; ctx ends it early.
-func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Ready, error) {
+// errQuestioned is why a stream was never authenticated whose peer asked about a
+// dialback key, got its answer and left.
+var errQuestioned = errors.New("s2s: the stream was there for a question")
+
+// negotiate drives the machine until the stream is given up, or ready, or handed
+// over to Server Dialback, which its last action tells. The socket's deadlines
+// enforce the time limit; ctx ends it early.
+func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Action, error) {
 	limit := time.Now().Add(c.s.limits.Negotiation)
 	c.sock.SetDeadline(limit)
 	stop := context.AfterFunc(ctx, func() { c.sock.Close() })
 	defer stop()
 	var peek [512]byte
 	actions := m.Start()
+	left := false // the peer has
 	for {
 		var answer stream.Event
 		for _, a := range actions {
@@ -34,14 +40,23 @@ func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Ready, 
 				answer = c.secure(ctx, a.Local, limit)
 			case stream.Verify:
 				answer = stream.Verified{Err: c.verify(ctx, a.Domain)}
-			case stream.Ready:
+			case stream.Question:
+				answer = c.answerQuestion(a.Raw)
+			case stream.Ready, stream.Handover:
 				return a, nil
 			case stream.Fail:
-				return stream.Ready{}, a.Err
+				if left && c.questioned {
+					return nil, errQuestioned
+				}
+				return nil, a.Err
 			}
 		}
 		if answer == nil {
 			answer = c.event(peek[:], limit)
+		}
+		switch answer.(type) {
+		case stream.Closed, stream.Lost:
+			left = true
 		}
 		if c.watch != nil {
 			c.watch(answer)

@@ -3,6 +3,7 @@ package s2s
 import (
 	"bytes"
 
+	"isthmus.im/internal/dialback"
 	"isthmus.im/internal/stream"
 	"isthmus.im/internal/xmlscan"
 	"isthmus.im/jid"
@@ -14,6 +15,9 @@ import (
 func (c *conn) element(t *xmlscan.Token) error {
 	if string(t.Space) == stream.NS && string(t.Local) == "error" {
 		return stream.ParseError(stream.ElementOf(*t).Raw)
+	}
+	if c.dialback != nil && string(t.Space) == dialback.NS {
+		return c.dialback.hear(t)
 	}
 	if string(t.Space) == nsSM {
 		return c.management(t)
@@ -48,7 +52,7 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		}
 		return &stream.Error{Condition: stream.InvalidFrom, Text: "the from of a stanza is not at a domain authenticated on this stream"}
 	}
-	if from.Domain() != c.remote.Domain() {
+	if from.Domain() != c.remote.Domain() && !c.dialback.speaks(from) {
 		return &stream.Error{Condition: stream.InvalidFrom, Text: from.Domain() + " is not authenticated on this stream"}
 	}
 	st := &stanza.Stanza{Kind: kind, ID: string(h.ID), From: from, Lang: string(h.Lang)}
@@ -71,6 +75,9 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 			return &stream.Error{Condition: stream.HostGone, Text: st.To.Domain() + " is no longer served here"}
 		}
 		return &stream.Error{Condition: stream.HostUnknown, Text: st.To.Domain() + " is not served here"}
+	}
+	if c.dialback != nil && !c.dialback.permits(st.To, from) {
+		return &stream.Error{Condition: stream.InvalidFrom, Text: from.Domain() + " is not authenticated towards " + st.To.Domain() + " on this stream"}
 	}
 	if kind == stanza.IQ {
 		if e := badRequest(t, st, typeErr); e != nil {
@@ -154,7 +161,7 @@ func (c *conn) drop(why string) {
 // mayUse reports whether a domain, as a peer wrote it, is the stream's.
 func (c *conn) mayUse(domain []byte) bool {
 	d, _, err := jid.ParseLegacy(string(domain))
-	return err == nil && d.Domain() == c.remote.Domain()
+	return err == nil && (d.Domain() == c.remote.Domain() || c.dialback.speaks(d))
 }
 
 // domainOf cuts the domain out of an address that may be malformed elsewhere.

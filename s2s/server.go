@@ -36,6 +36,7 @@ type Server struct {
 	direct   string
 	software Software
 	bidi     bool
+	dialback *dialbacks // nil: off
 	reach    Reach
 	limits   Limits
 	log      *slog.Logger
@@ -92,6 +93,10 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Limits.fill(); err != nil {
 		return nil, err
 	}
+	keys, err := newDialbacks(cfg.Dialback, cfg.Limits)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		handler:   cfg.Handler,
 		users:     cfg.Users,
@@ -105,6 +110,7 @@ func New(cfg Config) (*Server, error) {
 		software:  cfg.Software,
 		bidi:      cfg.Bidi,
 		reach:     cfg.Reach,
+		dialback:  keys,
 		limits:    cfg.Limits,
 		log:       cfg.Logger,
 		listeners: make(map[net.Listener]struct{}),

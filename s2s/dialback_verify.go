@@ -1,0 +1,211 @@
+package s2s
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"isthmus.im/internal/dialback"
+	"isthmus.im/internal/stream"
+)
+
+// verify finds out, without holding up the stream, whether the peer speaks for
+// the domain that it claims. d.mu is held.
+func (d *dialbackStream) verify(q *dialback.Question) {
+	s := d.c.s
+	if !s.begin() {
+		return // and nobody is going to wait for the answer
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, s.limits.Verification)
+	d.asking[q] = cancel
+	go func() {
+		defer s.running.Done()
+		defer cancel()
+		changes := s.changes.Load()
+		method, verdict := s.judge(ctx, d.c, q)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.asking, q)
+		d.changes, d.refused = changes, nil
+		d.settle(q, method, verdict)
+		if d.refused != nil && d.proved { // of others it is said when they end
+			s.log.Warn("dialback failed", "local", q.Local(), "remote", q.Remote(), "addr", d.c.addr().String(), "stream", d.c.id, "err", d.refused)
+		}
+	}()
+}
+
+// settle passes on what a question came to: a method that is more than dialback
+// stands for itself, otherwise the verdict counts. d.mu is held.
+func (d *dialbackStream) settle(q *dialback.Question, method Method, verdict dialback.Verdict) {
+	if method == 0 {
+		d.perform(d.m.Step(verdict))
+		return
+	}
+	r := Route{q.Local(), q.Remote()}
+	d.setMethod(r, method)
+	if method > MethodDialback {
+		d.perform(d.m.Confirm(q))
+	} else {
+		d.perform(d.m.Step(verdict))
+	}
+	if !d.m.Accepts(r.Local, r.Remote) {
+		d.setMethod(r, 0)
+	}
+}
+
+func (d *dialbackStream) setMethod(r Route, m Method) {
+	d.pmu.Lock()
+	defer d.pmu.Unlock()
+	if m == 0 {
+		delete(d.methods, r)
+	} else {
+		d.methods[r] = m
+	}
+}
+
+// judge decides about a key that came by c: by the peer's certificate if that
+// speaks for the domain, or else by asking the servers of the domain.
+func (s *Server) judge(ctx context.Context, c *conn, q *dialback.Question) (Method, dialback.Verdict) {
+	select {
+	case s.dialback.slots <- struct{}{}:
+		defer func() { <-s.dialback.slots }()
+	default:
+		return 0, dialback.Unverified(q, dialback.ResourceConstraint, "too many keys are being verified here; try again later")
+	}
+	if err := s.permits(ctx, Route{q.Local(), q.Remote()}); err != nil {
+		return 0, dialback.Unverified(q, dialback.PolicyViolation, "federation with "+q.Remote().String()+" is not allowed here")
+	}
+	if method, err := c.proof(ctx, q.Remote()); err == nil {
+		return method, dialback.Verdict{}
+	}
+	verdict := s.ask(ctx, c, q)
+	if verdict.Type() == dialback.Valid {
+		return MethodDialback, verdict
+	}
+	return 0, verdict
+}
+
+// ask puts a question to a server of the domain: by the stream to it, if there is
+// one whose peer speaks Server Dialback, or by one that is opened for it. It does
+// not wait for any other request, since the other side may be waiting for us.
+func (s *Server) ask(ctx context.Context, c *conn, q *dialback.Question) dialback.Verdict {
+	if d := s.dialbackTo(Route{q.Local(), q.Remote()}); d != nil && d != c.dialback {
+		return d.ask(ctx, q)
+	}
+	if !s.dialback.enter(q.Remote()) {
+		return dialback.Unverified(q, dialback.ResourceConstraint, "too many keys of "+q.Remote().String()+" are being verified here; try again later")
+	}
+	defer s.dialback.leave(q.Remote())
+	asker, err := s.connect(ctx, Route{q.Local(), q.Remote()}, nil)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return dialback.Unverified(q, dialback.RemoteServerTimeout, "no stream to the servers of "+q.Remote().String()+
+			" came about in time: its SRV records have to lead to one that answers")
+	case err != nil:
+		return unreachable(q, err)
+	}
+	defer asker.sock.Close()
+	return asker.dialback.askAlone(ctx, q)
+}
+
+// dialbackTo returns the Server Dialback of the stream that stanzas of a route
+// are written to; nil if there is none that could be asked. A server that does
+// not know the protocol would end the stream.
+func (s *Server) dialbackTo(r Route) *dialbackStream {
+	s.lmu.RLock()
+	l := s.links.byRoute[r]
+	s.lmu.RUnlock()
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.conn; c != nil && c.out && c.dialback != nil && c.dialback.offered {
+		return c.dialback
+	}
+	return nil
+}
+
+// put puts a question to the peer. The channel gets the verdict.
+func (d *dialbackStream) put(q *dialback.Question) <-chan dialback.Verdict {
+	answer := make(chan dialback.Verdict, 1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked[q] = answer
+	d.perform(d.m.Ask(q))
+	return answer
+}
+
+// ask puts a question to the peer of a stream that somebody reads.
+func (d *dialbackStream) ask(ctx context.Context, q *dialback.Question) dialback.Verdict {
+	answer := d.put(q)
+	select {
+	case v := <-answer:
+		return v
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.m.Withdraw(q)
+	delete(d.asked, q)
+	return late(q)
+}
+
+func late(q *dialback.Question) dialback.Verdict {
+	return dialback.Unverified(q, dialback.RemoteServerTimeout, "the server of "+q.Remote().String()+" did not answer whether it knows the key")
+}
+
+// askAlone puts a question to the peer of a stream that is there for nothing
+// else, and ends it.
+func (d *dialbackStream) askAlone(ctx context.Context, q *dialback.Question) dialback.Verdict {
+	stop := context.AfterFunc(ctx, func() { d.c.sock.Close() })
+	defer stop()
+	answer := d.put(q)
+	err := d.until(func() bool { return len(answer) > 0 })
+	var se *stream.Error
+	switch {
+	case err == nil:
+		d.c.end(nil)
+		return <-answer
+	case ctx.Err() != nil:
+		return late(q)
+	case !errors.As(err, &se):
+		return dialback.Unverified(q, dialback.RemoteServerTimeout, "the server of "+q.Remote().String()+" closed the connection without an answer")
+	case se.Remote:
+		return refusedToAnswer(q, se)
+	}
+	d.c.end(se)
+	return dialback.Unverified(q, dialback.RemoteServerTimeout, "the server of "+q.Remote().String()+" does not keep to the protocol: "+se.Text)
+}
+
+// refusedToAnswer is the verdict on a question that was answered with the end of
+// the stream.
+func refusedToAnswer(q *dialback.Question, e *stream.Error) dialback.Verdict {
+	remote := q.Remote().String()
+	switch e.Condition {
+	case stream.HostUnknown, stream.HostGone:
+		return dialback.Unverified(q, dialback.RemoteServerNotFound,
+			"the server that DNS names for "+remote+" does not serve it: put the SRV records right, or its domains")
+	}
+	return dialback.Unverified(q, dialback.RemoteServerTimeout, "the server of "+remote+" ended the stream with "+e.Condition+
+		" instead of an answer: Server Dialback has to be enabled there")
+}
+
+// unreachable is the verdict on a question that could not be put. The peer's
+// administrator is told what to look at.
+func unreachable(q *dialback.Question, e *ConnectError) dialback.Verdict {
+	var se *StreamError
+	var ne net.Error
+	switch {
+	case e.Stage == StageStream && errors.As(e, &se) && se.Remote:
+		return refusedToAnswer(q, &stream.Error{Condition: se.Condition})
+	case e.Stage == StageDNS && e.Final:
+		return dialback.Unverified(q, dialback.RemoteServerNotFound, e.Stanza().Text+": its SRV records have to name the server that asks")
+	}
+	condition := dialback.RemoteConnectionFailed
+	if e.Timeout() || errors.As(e, &ne) && ne.Timeout() {
+		condition = dialback.RemoteServerTimeout
+	}
+	return dialback.Unverified(q, condition, "the key cannot be checked: "+e.Stanza().Text+
+		": its SRV records have to lead to a server that can be connected to from here and has TLS")
+}
