@@ -109,6 +109,14 @@ func (c *conn) enableAcks() {
 
 func (c *conn) newAcks(state acksState) acks {
 	return acks{state: state, limit: c.s.limits.Ack, late: func() {
+		if c.wasHeld(c.s.limits.Ack) { // so the answer may be there and not read yet
+			c.link.mu.Lock()
+			defer c.link.mu.Unlock()
+			if c.acks.asked && c.acks.state == acksOn {
+				c.acks.timer.Reset(c.acks.limit)
+			}
+			return
+		}
 		c.s.log.Warn("no acknowledgement", append(c.attrs(), "took", c.s.limits.Ack)...)
 		c.sock.Close()
 	}}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -46,6 +47,7 @@ func pairOnLoopback(b *testing.B, theirs stanza.Handler) *s2s.Server {
 			Verifier: s2s.PKIX{Roots: ca.Pool()}, Reach: s2s.Reach{Private: true},
 			TLS:    &tls.Config{Certificates: []tls.Certificate{ca.Issue(testca.Options{DNS: []string{domain}})}},
 			Logger: slog.New(slog.DiscardHandler),
+			Limits: s2s.Limits{DomainBytes: math.MaxInt32, DomainStanzas: math.MaxInt32},
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -46,8 +46,14 @@ type conn struct {
 	maxBytes int    // largest stanza the peer accepts; zero: not said
 	idleTime time.Duration
 
-	waiting atomic.Int64  // stanzas that wait for the handler
-	room    chan struct{} // buffered; there is room for more of them
+	negotiation *negotiation // of an inbound stream, until it has authenticated
+	domain      *domainUse   // of an open stream
+	address     *addressUse  // of an inbound stream; nil if it has no address
+	heldAt      atomic.Int64 // when the reader last waited for a limit, Unix nanoseconds; math.MaxInt64: it does now
+
+	// What was read and not accounted for yet; belongs to the reader.
+	paying                                   bool // the stream is open
+	unpaidReads, unpaidBytes, unpaidElements int
 
 	counting atomic.Bool   // stream management is on; set by the reader
 	handled  uint32        // stanzas received since; belongs to the reader
@@ -65,7 +71,7 @@ type conn struct {
 
 func (s *Server) newConn(sock net.Conn, out bool) *conn {
 	setSocketOptions(sock)
-	c := &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits()), idleTime: s.limits.Idle, room: make(chan struct{}, 1)}
+	c := &conn{s: s, out: out, sock: sock, scan: xmlscan.New(s.preAuthLimits()), idleTime: s.limits.Idle}
 	c.scan.Arena = &s.arena
 	return c
 }
@@ -92,11 +98,14 @@ const readSize = 4 << 10
 // fill reads more input into the scanner. An idle stream waits with a few
 // bytes of buffer; only when those are not enough does it take a large one.
 func (c *conn) fill(peek []byte) error {
+	if c.paying {
+		c.pay()
+	}
 	if c.scan.Buffered() == 0 {
 		c.scan.Release()
 		n, err := c.transport().Read(peek)
 		if n > 0 {
-			c.active.Store(time.Now().UnixNano())
+			c.filled(n)
 			copy(c.scan.Buffer(readSize), peek[:n])
 			c.scan.Fill(n)
 			return nil
@@ -105,11 +114,18 @@ func (c *conn) fill(peek []byte) error {
 	}
 	n, err := c.transport().Read(c.scan.Buffer(readSize))
 	if n > 0 {
-		c.active.Store(time.Now().UnixNano())
+		c.filled(n)
 		c.scan.Fill(n)
 		return nil
 	}
 	return err
+}
+
+// filled notes that something was read.
+func (c *conn) filled(n int) {
+	c.active.Store(time.Now().UnixNano())
+	c.unpaidReads++
+	c.unpaidBytes += n
 }
 
 // next returns the next token, reading as much as it takes.
@@ -171,45 +187,52 @@ func (c *conn) end(e *stream.Error) {
 func (c *conn) handshake(ctx context.Context, local, remote jid.JID) error {
 	if c.out {
 		c.tls = tls.Client(c.sock, c.s.clientTLS(local, remote))
-	} else {
-		c.tls = tls.Server(c.sock, c.s.serverTLS(local))
+		return c.tls.HandshakeContext(ctx)
 	}
-	return c.tls.HandshakeContext(ctx)
+	t := &turn{c.sock, c.s.handshakes}
+	c.tls = tls.Server(t, c.s.serverTLS(local))
+	t.take()
+	err := c.tls.HandshakeContext(ctx)
+	t.gate.leave()
+	t.gate = nil
+	return err
 }
 
 // addr is the peer's address and port; invalid when the socket has none.
-func (c *conn) addr() netip.AddrPort {
-	if a, ok := c.sock.RemoteAddr().(*net.TCPAddr); ok {
+func (c *conn) addr() netip.AddrPort { return addrOf(c.sock) }
+
+func addrOf(sock net.Conn) netip.AddrPort {
+	if a, ok := sock.RemoteAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
 		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
-	ap, _ := netip.ParseAddrPort(c.sock.RemoteAddr().String())
+	ap, _ := netip.ParseAddrPort(sock.RemoteAddr().String())
 	return ap
 }
 
-// open makes the stream one of the server's and starts to read it. It reports
-// false if the server is closing.
-func (c *conn) open() bool {
+// open makes the stream one of the server's. The error is ErrClosed or, for an
+// inbound stream, a limitError.
+func (c *conn) open() error {
 	c.scan.SetLimits(c.s.stanzaLimits())
 	return c.enlist()
 }
 
 // enlist is open without the scanner, which belongs to the reader.
-func (c *conn) enlist() bool {
+func (c *conn) enlist() error {
 	c.since = time.Now()
 	c.active.Store(c.since.UnixNano())
 	c.sock.SetDeadline(time.Time{})
 	cs := c.tls.ConnectionState()
 	c.assurance = assure(c.method, &cs, c.since)
-	if !c.s.addConn(c) {
-		return false
+	if err := c.s.addConn(c); err != nil {
+		return err
 	}
 	c.idle = time.AfterFunc(c.idleTime, c.idled)
 	if t := c.s.trace.StreamOpen; t != nil {
 		t(c.info())
 	}
 	c.s.log.Info("stream opened", c.attrs()...)
-	return true
+	return nil
 }
 
 // idled closes the stream if nothing happened for its idle time.
@@ -217,6 +240,10 @@ func (c *conn) idled() {
 	quiet := time.Since(time.Unix(0, c.active.Load()))
 	if left := c.idleTime - quiet; left > 0 {
 		c.idle.Reset(left)
+		return
+	}
+	if c.wasHeld(c.idleTime) {
+		c.idle.Reset(c.idleTime)
 		return
 	}
 	if c.link != nil && !c.link.detachIdle(c) {
@@ -238,6 +265,7 @@ func (c *conn) read() {
 // readAll returns why the stream ended, and whether in good order: with the
 // peer's closing tag.
 func (c *conn) readAll(peek []byte) (cause error, clean bool) {
+	c.paying = true
 	for {
 		tok, err := c.next(peek)
 		if err != nil {
@@ -295,6 +323,7 @@ func (c *conn) closed(cause error, clean bool) {
 	c.idle.Stop()
 	c.s.removeConn(c)
 	c.s.tallies.end(c, !clean && !c.ending.Load())
+	c.s.depart(c)
 	if !clean && c.ending.Load() {
 		var se *StreamError
 		if !errors.As(cause, &se) {

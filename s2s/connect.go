@@ -64,8 +64,7 @@ func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *Connect
 		if l == nil {
 			return c, nil
 		}
-		err := ErrClosed
-		if c.open() {
+		if err = c.open(); err == nil {
 			if err = s.still(ctx, c, changes); err == nil {
 				return c, nil
 			}

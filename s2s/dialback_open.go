@@ -173,7 +173,7 @@ func (c *conn) unproved(err error) {
 		c.closed(err, false)
 		return
 	}
-	defer func() { <-c.s.negotiating }()
+	crowded := c.s.negotiated(c, false)
 	c.remote = d.claimed
 	var se *stream.Error
 	var ne net.Error
@@ -188,7 +188,7 @@ func (c *conn) unproved(err error) {
 		c.end(nil)
 	}
 	c.sock.Close()
-	if c.s.ctx.Err() != nil {
+	if crowded || c.s.ctx.Err() != nil {
 		return
 	}
 	if refused != nil && se == nil {

@@ -121,14 +121,13 @@ func (d *dialbackStream) perform(actions []dialback.Action) {
 func (d *dialbackStream) admit(r Route) bool {
 	c := d.c
 	c.local, c.remote, c.mechanism, c.method = r.Local, r.Remote, mechanismDialback, d.method(r.Local, r.Remote)
-	if !c.enlist() {
-		var e *stream.Error
-		e, d.refused = c.s.noPlace()
-		c.end(e)
+	if err := c.enlist(); err != nil {
+		d.refused = err
+		c.end(noPlace(err))
 		return false
 	}
 	d.proved = true
-	<-c.s.negotiating
+	c.s.negotiated(c, true)
 	if c.s.changes.Load() != d.changes {
 		if err := c.s.permits(c.s.ctx, r); err != nil {
 			c.end(notPermitted(c, err))

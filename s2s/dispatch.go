@@ -40,7 +40,7 @@ func (s *Server) deliver(st *stanza.Stanza, c *conn) bool {
 		return true
 	}
 	if c != nil {
-		c.handledOne()
+		c.domain.queue.leave()
 	}
 	return false
 }
@@ -48,6 +48,7 @@ func (s *Server) deliver(st *stanza.Stanza, c *conn) bool {
 // dispatch runs in a lane: it has one stanza handled and sends the reply.
 func (s *Server) dispatch(_ pair, a arrival) {
 	if a.c != nil {
+		a.c.handling()
 		defer a.c.handledOne()
 	}
 	st := a.st

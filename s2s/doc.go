@@ -45,7 +45,7 @@
 // pair are handled in order and one at a time, pairs are handled concurrently,
 // and the reader of a stream never runs host code. A lane that is full holds up
 // its stream for Limits.LaneWait and then refuses with resource-constraint; a
-// stream of which Limits.StreamQueue stanzas wait is not read until some are
+// domain of which Limits.DomainQueue stanzas wait is not read from until some are
 // done. A stanza counts as acknowledged (XEP-0198) once it is in its lane.
 //
 // Stanzas for accounts that Config.Users does not know are answered without

@@ -17,6 +17,9 @@ import (
 const (
 	here  = "capulet.example"
 	there = "montague.example"
+
+	// bystander is a third domain.
+	bystander = "verona.example"
 )
 
 // inbox returns a mux that puts messages into a channel, errors included.

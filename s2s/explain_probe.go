@@ -265,7 +265,7 @@ func (s *Server) serveProbe(c *conn) <-chan error {
 	if !s.begin() {
 		return nil
 	}
-	if !c.open() {
+	if c.open() != nil {
 		s.running.Done()
 		return nil
 	}

@@ -10,8 +10,6 @@ import (
 	"isthmus.im/jid"
 )
 
-var errTooManyStreams = errors.New("s2s: Limits.Streams inbound streams are open")
-
 // Serve accepts streams that begin with STARTTLS on l until l fails or the
 // server closes, and then returns ErrClosed or what Accept returned. It closes
 // l. Several listeners may be served at once.
@@ -30,14 +28,8 @@ func (s *Server) serve(l net.Listener, direct bool) error {
 	s.resume()
 	var pause time.Duration
 	for {
-		select {
-		case s.negotiating <- struct{}{}:
-		case <-s.stopped:
-			return ErrClosed
-		}
 		sock, err := l.Accept()
 		if err != nil {
-			<-s.negotiating
 			if s.draining() {
 				return ErrClosed
 			}
@@ -57,7 +49,6 @@ func (s *Server) serve(l net.Listener, direct bool) error {
 		}
 		pause = 0
 		if !s.begin() {
-			<-s.negotiating
 			sock.Close()
 			return ErrClosed
 		}
@@ -68,17 +59,26 @@ func (s *Server) serve(l net.Listener, direct bool) error {
 // accept negotiates an inbound stream and hands it to a reader.
 func (s *Server) accept(sock net.Conn, direct bool) {
 	defer s.running.Done()
+	n, limit := s.admit(sock)
+	if n == nil {
+		s.turnAway(sock, direct)
+		s.limited(limit, jid.JID{}, addrOf(sock).String(), 0)
+		return
+	}
 	c := s.newConn(sock, false)
+	c.negotiation = n
 	unproved, err := s.authenticate(c, direct)
 	if unproved != nil {
 		s.running.Add(1)
 		go c.prove(unproved)
 		return
 	}
-	<-s.negotiating
+	crowded := s.negotiated(c, err == nil)
 	if err != nil {
 		sock.Close()
-		s.refused(c, err)
+		if !crowded {
+			s.refused(c, err)
+		}
 		return
 	}
 	s.kick(c.remote)
@@ -92,8 +92,12 @@ func (s *Server) accept(sock net.Conn, direct bool) {
 // refused reports an inbound stream that nobody has authenticated.
 func (s *Server) refused(c *conn, err error) {
 	addr := c.addr().String()
+	var limit limitError
 	switch {
 	case errors.Is(err, ErrClosed):
+		return
+	case errors.As(err, &limit):
+		s.limited(limit, c.remote, addr, 0)
 		return
 	case errors.Is(err, errQuestioned):
 		s.log.Debug("inbound stream was for a question", "addr", addr)
@@ -150,20 +154,19 @@ func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 		c.dialback = s.newDialback(c, ready.Dialback)
 		c.dialback.certified()
 	}
-	if !c.open() {
-		e, err := s.noPlace()
-		c.end(e)
+	if err := c.open(); err != nil {
+		c.end(noPlace(err))
 		return nil, err
 	}
 	return nil, s.still(ctx, c, changes)
 }
 
-// noPlace is why another inbound stream cannot be taken, for the peer and for us.
-func (s *Server) noPlace() (*stream.Error, error) {
-	if s.draining() {
-		return &stream.Error{Condition: stream.SystemShutdown}, ErrClosed
+// noPlace is what a peer is told whose stream was not made one of the server's.
+func noPlace(err error) *stream.Error {
+	if errors.Is(err, ErrClosed) {
+		return &stream.Error{Condition: stream.SystemShutdown}
 	}
-	return &stream.Error{Condition: stream.ResourceConstraint, Text: "too many streams"}, errTooManyStreams
+	return &stream.Error{Condition: stream.ResourceConstraint, Text: "too many streams"}
 }
 
 // announced is what peers are told of this side's limits.

@@ -232,9 +232,13 @@ func TestFullQueueOfASlowDomain(t *testing.T) {
 			return nil, nil
 		}))
 		body := strings.Repeat("x", 100<<10)
+		if err := fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, body)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the domain is connected
 		sent := make(chan int, 1)
 		go func() {
-			i := 0
+			i := 1
 			for ; i < 50; i++ {
 				if err := fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, body)); err != nil {
 					t.Error(err)

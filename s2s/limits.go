@@ -23,10 +23,9 @@ type Limits struct {
 	Resume          time.Duration // how long the count of a broken inbound stream is kept for its resumption (XEP-0198); 5 min
 	Resumable       int           // broken streams of which it is; 10,000
 	Lane            int           // stanzas waiting per (from, to) pair for the handler; 1,024
-	StreamQueue     int           // stanzas of one stream waiting for the handler, before no more is read from it; 4,096
 	LaneWait        time.Duration // how long a full lane holds up its stream before it refuses; 2 s
 	Streams         int           // inbound streams; 100,000
-	Negotiating     int           // inbound streams that have not authenticated; 1,024
+	Negotiating     int           // inbound streams that have not authenticated, before the oldest of them is closed; 1,024
 	Negotiation     time.Duration // time to authenticate, and to connect to one target; 30 s
 	Write           time.Duration // time for one write to make its way into the network; 60 s
 	Idle            time.Duration // silence after which a stream is closed; 10 min
@@ -38,6 +37,29 @@ type Limits struct {
 	Requests        int           // requests waiting for their answers; 100,000
 	SessionBytes    int           // size of what waits to be read by a session; 4 MiB
 	SessionSent     int           // requests of a session that may be answered yet, and as many of its other stanzas that errors may come for; 4,096
+
+	// What one remote domain, or one address, may use of the server, so that the
+	// others find it as fast as ever. Domains below one registered domain, such as
+	// montague.example and rooms.montague.example, count as one (by the public suffix
+	// list, as in golang.org/x/net/publicsuffix); so do the addresses of one IPv6
+	// network of 64 bits. Behind a proxy that hides addresses, set those of addresses
+	// to what all may use together.
+	//
+	// A domain that sends too much is read more slowly, and nothing is lost. Streams
+	// too many end with the stream error resource-constraint, before TLS where the
+	// address says it all; requests for subscriptions are answered with
+	// resource-constraint. Twice the bytes and stanzas, and ten times the streams and
+	// requests, may come at once after a while without.
+	DomainQueue         int // stanzas of one remote domain waiting for the handler, before no more is read from its streams; 4,096
+	DomainHandlers      int // handlers running for one remote domain; 256
+	DomainBytes         int // bytes read per second from one remote domain; 4 MiB
+	DomainStanzas       int // stanzas read per second from one remote domain; 5,000
+	DomainStreams       int // inbound streams of one remote domain; 1,000
+	DomainNewStreams    int // new ones per second; 50
+	DomainSubscriptions int // requests for subscriptions per minute from one remote domain; 60
+	AddressStreams      int // inbound streams from one address; 10,000
+	AddressNewStreams   int // new ones per second; 100
+	AddressNegotiating  int // those that have not authenticated; 256
 }
 
 // fill gives every zero field its default.
@@ -58,7 +80,8 @@ func (l *Limits) fill() error {
 		{"Unacknowledged", &l.Unacknowledged, 8192},
 		{"Resumable", &l.Resumable, 10_000},
 		{"Lane", &l.Lane, 1024},
-		{"StreamQueue", &l.StreamQueue, 4096},
+		{"DomainQueue", &l.DomainQueue, 4096},
+		{"DomainHandlers", &l.DomainHandlers, 256},
 		{"Streams", &l.Streams, 100_000},
 		{"Negotiating", &l.Negotiating, 1024},
 		{"Domains", &l.Domains, 64},
@@ -66,6 +89,14 @@ func (l *Limits) fill() error {
 		{"Requests", &l.Requests, 100_000},
 		{"SessionBytes", &l.SessionBytes, 4 << 20},
 		{"SessionSent", &l.SessionSent, 4096},
+		{"DomainBytes", &l.DomainBytes, 4 << 20},
+		{"DomainStanzas", &l.DomainStanzas, 5000},
+		{"DomainStreams", &l.DomainStreams, 1000},
+		{"DomainNewStreams", &l.DomainNewStreams, 50},
+		{"DomainSubscriptions", &l.DomainSubscriptions, 60},
+		{"AddressStreams", &l.AddressStreams, 10_000},
+		{"AddressNewStreams", &l.AddressNewStreams, 100},
+		{"AddressNegotiating", &l.AddressNegotiating, 256},
 	}
 	for _, f := range ints {
 		if *f.v < 0 || *f.v > math.MaxInt32 {

@@ -82,6 +82,7 @@ func TestInboundStreamsAreBounded(t *testing.T) {
 		a, b := romeo.Raw(here), romeo.Raw(here)
 		a.Authenticate()
 		b.Authenticate()
+		synctest.Wait()
 		c := romeo.Raw(here)
 		c.Authenticate()
 		if rest := c.Rest(); !strings.Contains(rest, "<resource-constraint") {
@@ -100,20 +101,27 @@ func TestInboundStreamsAreBounded(t *testing.T) {
 }
 
 // Connections that do not authenticate hold up to Limits.Negotiating places, no
-// longer than Limits.Negotiation.
+// longer than Limits.Negotiation, and keep nobody out.
 func TestUnauthenticatedConnectionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux, got := inbox()
 		_, romeo := s2stest.Pair(t, s2s.Config{Domains: []string{here}, Handler: mux, Limits: s2s.Limits{Negotiating: 3, Negotiation: 10 * time.Second}}, there)
+		var silent []*s2stest.RawStream
 		for range 3 {
-			romeo.Raw(here).Put(" ")
+			silent = append(silent, romeo.Raw(here))
+			time.Sleep(time.Second)
 		}
-		synctest.Wait()
 		begin := time.Now()
 		romeo.Send(`<message from="romeo@montague.example" to="juliet@capulet.example"><body>at last</body></message>`)
 		<-got
-		if took := time.Since(begin); took != 10*time.Second {
-			t.Errorf("the good stream had to wait %v, want 10s", took)
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("the good stream had to wait %v", took)
+		}
+		for i, want := range []time.Duration{3, 11, 12} { // the oldest made room
+			silent[i].Rest()
+			if at := time.Since(begin) + 3*time.Second; at != want*time.Second {
+				t.Errorf("silent connection %d ended after %v, want %ds", i, at, want)
+			}
 		}
 	})
 }
@@ -198,7 +206,7 @@ func TestPoisonIsGivenUp(t *testing.T) {
 
 // However many pairs of addresses a peer makes up, it can have only so many
 // stanzas wait; then its stream stands still, and nobody else's.
-func TestStreamQueueIsBounded(t *testing.T) {
+func TestDomainQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		got := make(chan string, 1)
@@ -213,7 +221,7 @@ func TestStreamQueueIsBounded(t *testing.T) {
 			return nil, nil
 		})
 		n := s2stest.NewNetwork(t)
-		n.Server(s2s.Config{Services: []string{here}, Handler: handler, Limits: s2s.Limits{StreamQueue: 50}})
+		n.Server(s2s.Config{Services: []string{here}, Handler: handler, Limits: s2s.Limits{DomainQueue: 50}})
 		romeo, other := n.Peer(there), n.Peer("verona.example")
 		for i := range 200 {
 			romeo.Send(fmt.Sprintf(`<message from="r%d@montague.example" to="juliet@capulet.example"/>`, i))

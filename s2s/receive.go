@@ -13,6 +13,7 @@ import (
 // element takes one first-level element of an authenticated stream. An error
 // ends the stream.
 func (c *conn) element(t *xmlscan.Token) error {
+	c.unpaidElements++
 	if string(t.Space) == stream.NS && string(t.Local) == "error" {
 		return stream.ParseError(stream.ElementOf(*t).Raw)
 	}
@@ -93,6 +94,11 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		c.drop("stanza against the direction of the stream")
 		return nil
 	}
+	if !c.mayAsk(st) {
+		c.s.limited("DomainSubscriptions", c.remote, c.addr().String(), 0)
+		c.refuse(st, &tooManyRequests, "too many subscription requests")
+		return nil
+	}
 	st.Inner = bytes.Clone(t.Inner)
 	c.in.Add(1)
 	if trace := c.s.trace.StanzaIn; trace != nil {
@@ -103,29 +109,6 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 			Text: "too many stanzas wait for this recipient"}, "lane full")
 	}
 	return nil
-}
-
-// took counts a stanza that waits for the handler, and holds the reader up while
-// Limits.StreamQueue of them do. The handler's time limit bounds that.
-func (c *conn) took() {
-	for c.waiting.Load() >= int64(c.s.limits.StreamQueue) {
-		select {
-		case <-c.room:
-		case <-c.s.ctx.Done():
-			return
-		}
-	}
-	c.waiting.Add(1)
-}
-
-// handledOne undoes took.
-func (c *conn) handledOne() {
-	if c.waiting.Add(-1) == int64(c.s.limits.StreamQueue)-1 {
-		select {
-		case c.room <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // badRequest finds what RFC 6120 section 8.2.3 forbids in an iq.

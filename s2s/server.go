@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,11 +52,14 @@ type Server struct {
 
 	sessions sessions
 
-	anyTLS      atomic.Pointer[tls.Config] // of inbound handshakes before a domain is known
-	arena       xmlscan.Arena              // for reading
-	buffers     sync.Pool                  // *[]byte, for writing
-	checkers    sync.Pool                  // *checker
-	negotiating chan struct{}              // one per inbound stream that has not authenticated
+	anyTLS   atomic.Pointer[tls.Config] // of inbound handshakes before a domain is known
+	arena    xmlscan.Arena              // for reading
+	buffers  sync.Pool                  // *[]byte, for writing
+	checkers sync.Pool                  // *checker
+
+	born       time.Time
+	limiter    limiter
+	handshakes *gate // inbound ones; one processor is left for everything else
 
 	lmu   sync.RWMutex
 	links routes
@@ -115,6 +119,7 @@ func New(cfg Config) (*Server, error) {
 		log:       cfg.Logger,
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
+		born:      time.Now(),
 		stopped:   make(chan struct{}),
 	}
 	s.outbox, s.deliveries = cfg.Outbox, newDeliveries(cfg.Deliveries)
@@ -145,7 +150,10 @@ func New(cfg Config) (*Server, error) {
 	s.statics = newStatics(s.tls.Certificates)
 	s.disco = &disco.Service{Features: builtin{s}}
 	s.jids.seed = maphash.MakeSeed()
-	s.negotiating = make(chan struct{}, s.limits.Negotiating)
+	s.limiter.domains = newTable(s.newDomainUse, (*domainUse).clear)
+	s.limiter.addresses = newTable(newAddressUse, (*addressUse).clear)
+	s.limiter.reports = make(map[limitError]*report)
+	s.handshakes = newGate(max(1, runtime.GOMAXPROCS(0)-1))
 	s.checkers.New = func() any { return newChecker(s.stanzaLimits()) }
 	s.buffers.New = func() any { b := make([]byte, 0, batch+4<<10); return &b }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -233,24 +241,37 @@ func (s *Server) removeListener(l net.Listener) {
 	l.Close()
 }
 
-func (s *Server) addConn(c *conn) bool {
+// addConn makes a stream one of the server's. The error is ErrClosed or a
+// limitError.
+func (s *Server) addConn(c *conn) error {
+	name := registered(c.remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx.Err() != nil || !c.out && (s.closed || s.inbound >= s.limits.Streams) {
-		return false
+	switch {
+	case s.ctx.Err() != nil || !c.out && s.closed:
+		return ErrClosed
+	case !c.out && s.inbound >= s.limits.Streams:
+		return limitError("Streams")
+	}
+	if err := s.occupy(c, name); err != nil {
+		return err
 	}
 	s.conns[c] = struct{}{}
 	if !c.out {
 		s.inbound++
 	}
-	return true
+	return nil
 }
 
 func (s *Server) removeConn(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.conns[c]; ok && !c.out {
-		s.inbound--
+	if _, ok := s.conns[c]; !ok {
+		return
 	}
 	delete(s.conns, c)
+	s.vacate(c)
+	if !c.out {
+		s.inbound--
+	}
 }

@@ -25,6 +25,11 @@ type Trace struct {
 	Handled func(s *stanza.Stanza, took time.Duration, err error)
 	// Bounced reports a stanza that could not be delivered.
 	Bounced func(s *stanza.Stanza, why *stanza.Error)
+	// Limited reports that a limit on one domain or address was met, or the one on
+	// streams: the field of Limits, whose stream it was (a zero remote if that was
+	// not known yet), and for how long the stream was not read or a stanza not
+	// handled. Zero time means that a stream or stanza was refused.
+	Limited func(limit string, remote jid.JID, addr string, took time.Duration)
 	// Dropped reports an inbound stanza that was discarded and why.
 	Dropped func(remote jid.JID, why string)
 }

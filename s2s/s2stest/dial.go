@@ -110,7 +110,7 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 	}
 	trip, lost := n.roundTrip(from, to)
 	n.ports++
-	local := net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, 0, 1}), uint16(1024+n.ports)))
+	local := net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.address(from), uint16(1024+n.ports)))
 	n.mu.Unlock()
 	if err := travel(ctx, trip, lost); err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(ap), Err: err}
@@ -129,4 +129,15 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 	n.spoil(w)
 	n.wires[path] = append(slices.DeleteFunc(n.wires[path], func(w *wire) bool { return w.near.Done() }), w)
 	return c, nil
+}
+
+// address returns where the server of a domain listens, or another address for
+// one that does not. n.mu is held.
+func (n *Network) address(domain string) netip.Addr {
+	for ap, l := range n.listeners {
+		if l.domains[0] == domain {
+			return ap.Addr()
+		}
+	}
+	return netip.AddrFrom4([4]byte{10, 1, 0, 1})
 }
