@@ -15,9 +15,14 @@ import (
 
 const nsCaps = "urn:xmpp:caps"
 
-// ErrIllFormed is returned for an Info that entity capabilities cannot be computed
-// from.
-var ErrIllFormed = errors.New("disco: ill-formed info")
+var (
+	// ErrIllFormed is returned for an Info that entity capabilities cannot be computed
+	// from.
+	ErrIllFormed = errors.New("disco: ill-formed info")
+	// ErrMismatch is returned for an answer that is not what the hash in an entity's
+	// presence stands for.
+	ErrMismatch = errors.New("disco: the answer does not have the hash announced")
+)
 
 // Ver returns the verification string of XEP-0115 section 5.1, with SHA-1 and in
 // Base64. Features, identities and forms may be in any order; Lang is not part of it.

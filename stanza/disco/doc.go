@@ -17,7 +17,10 @@
 //
 // # Entity capabilities
 //
-// [Info.Ver] is the verification string of XEP-0115 and [Info.Hash] that of
-// XEP-0390, for those who announce or check them; a [Service] answers the nodes that
-// carry its own.
+// Presence says by a hash what its sender can do. [Info.AppendCaps] adds those of
+// XEP-0115 ([Info.Ver]) and XEP-0390 ([Info.Hash]) to presence, and a [Service] answers
+// the nodes that carry them: its own, and with Client those of all sessions.
+//
+// [ReadCaps] reads what others announce, and a [Cache] finds out what it means: it
+// asks once for each hash, and refuses answers that do not have it.
 package disco

@@ -71,3 +71,25 @@ func (i Info) typedForms() ([]form, error) {
 	}
 	return forms, nil
 }
+
+// bare returns the form with nothing but what is hashed.
+func (f form) bare() (stanza.Raw, error) {
+	type field struct {
+		Var    string   `xml:"var,attr"`
+		Type   string   `xml:"type,attr,omitempty"`
+		Values []string `xml:"value"`
+	}
+	x := struct {
+		XMLName xml.Name `xml:"jabber:x:data x"`
+		Type    string   `xml:"type,attr"`
+		Fields  []field  `xml:"field"`
+	}{Type: "result"}
+	for _, ff := range f.fields {
+		out := field{Var: ff.Var, Values: ff.Values}
+		if ff.Var == formType {
+			out.Type = ff.Type
+		}
+		x.Fields = append(x.Fields, out)
+	}
+	return stanza.Marshal(x)
+}

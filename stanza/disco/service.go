@@ -29,18 +29,25 @@ type Service struct {
 	// nothing more.
 	Features FeatureLister
 
+	// Client is what the sessions of accounts can do: what their presence says by
+	// [Info.AppendCaps]. A request to a full address for the node of its hash is
+	// answered with it, whoever asks; as it is the same whether or not there is such a
+	// session, nobody learns anything from it. It must not change. Zero: sessions are
+	// not answered for, unless Info does.
+	Client Info
+
 	// Info decides the answer to a disco#info request. It gets what the Service would
 	// say and returns it, changed or not: other identities for an address of its own,
 	// forms, fewer features. What it gets is, for a domain, the identity server/im and
-	// the Features; for an account, the identity account/registered; and for a node,
-	// or for a full address, which is somebody's session, nothing but the two features
-	// of service discovery.
+	// the Features; for an account, the identity account/registered; for a full
+	// address, which is somebody's session, Client; and for a node, or where there is
+	// no Client, nothing but the two features of service discovery.
 	//
 	// An Info without identities is answered with item-not-found for a node and else
 	// with service-unavailable. A [*stanza.Error] refuses in other words. An account
 	// is to be shown only to those who may see its presence (XEP-0030 section 8).
 	//
-	// Nil: domains are answered as said, all else with these errors.
+	// Nil: domains and sessions are answered as said, all else with these errors.
 	Info func(ctx context.Context, q Query, info Info) (Info, error)
 
 	// Items lists what an address or node has. A node that does not exist is the
@@ -90,6 +97,11 @@ func (s *Service) HandleStanza(ctx context.Context, st *stanza.Stanza) (*stanza.
 
 // info answers for an address or a node.
 func (s *Service) info(ctx context.Context, q Query) (Info, error) {
+	if s.isSession(q) && hasHash(s.Client, q.Node) {
+		info := s.Client
+		info.Node = q.Node
+		return info, nil
+	}
 	info, err := s.decide(ctx, q)
 	if err != nil {
 		return Info{}, err
@@ -126,6 +138,12 @@ func (s *Service) decide(ctx context.Context, q Query) (Info, error) {
 		}
 	case q.To.IsBare():
 		info.Identities = []Identity{{Category: "account", Type: "registered"}}
+	case s.isSession(q):
+		info = s.Client
+		info.Identities, info.Features = slices.Clone(info.Identities), slices.Clone(info.Features)
+		if s.Info == nil {
+			return info, nil
+		}
 	}
 	if s.Info == nil {
 		return Info{}, nil
@@ -133,26 +151,37 @@ func (s *Service) decide(ctx context.Context, q Query) (Info, error) {
 	return s.Info(ctx, q, info)
 }
 
+// isSession reports whether a question is about a session that Client describes.
+func (s *Service) isSession(q Query) bool {
+	return q.To.Local() != "" && !q.To.IsBare() && len(s.Client.Identities) != 0
+}
+
 // caps answers for a node that names the address's own capabilities: the hash of what
 // it answers without a node (XEP-0115 section 6.2, XEP-0390 section 5.5).
 func (s *Service) caps(ctx context.Context, q Query) (Info, error) {
-	_, hash, ok := strings.Cut(q.Node, "#")
-	if !ok {
+	if !strings.Contains(q.Node, "#") {
 		return Info{}, nil
 	}
 	info, err := s.decide(ctx, Query{From: q.From, To: q.To})
-	if err != nil {
+	if err != nil || !hasHash(info, q.Node) {
 		return Info{}, err
 	}
-	if algo, value, ok := strings.Cut(hash, "."); ok && strings.HasPrefix(q.Node, nsCaps+"#") {
-		if own, err := info.Hash(algo); err == nil && own == value {
-			return info, nil
+	return info, nil
+}
+
+// hasHash reports whether a node names the hash of i.
+func hasHash(i Info, node string) bool {
+	_, hash, ok := strings.Cut(node, "#")
+	if !ok {
+		return false
+	}
+	if algo, value, ok := strings.Cut(hash, "."); ok && strings.HasPrefix(node, nsCaps+"#") {
+		if own, err := i.Hash(algo); err == nil && own == value {
+			return true
 		}
 	}
-	if ver, err := info.Ver(); err == nil && ver == hash {
-		return info, nil
-	}
-	return Info{}, nil
+	ver, err := i.Ver()
+	return err == nil && ver == hash
 }
 
 // items answers for an address or a node.
