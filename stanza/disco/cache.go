@@ -40,9 +40,9 @@ type Cache struct {
 	Timeout time.Duration
 
 	mu      sync.Mutex
-	known   map[Caps]Info // Node is empty in the keys
+	known   map[Caps]Info          // Node is empty in the keys
 	flights map[Caps]chan struct{} // questions that are out; closed when answered or not
-	slots   map[string]*slots // by domain; the empty one is for all
+	slots   map[string]*slots      // by domain; the empty one is for all
 }
 
 // slots are the questions that may be out at once.

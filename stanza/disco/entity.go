@@ -9,11 +9,6 @@ import (
 	"isthmus.im/stanza"
 )
 
-const (
-	nsCaps1  = "http://jabber.org/protocol/caps"
-	nsHashes = "urn:xmpp:hashes:2"
-)
-
 // maxHashes is how many hashes of one stanza are looked at.
 const maxHashes = 8
 

@@ -1,0 +1,252 @@
+package pep
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"isthmus.im/jid"
+	"isthmus.im/stanza"
+)
+
+// request answers an IQ to the bare address of a user.
+func (s *Service) request(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanza, error) {
+	owner := iq.To.Bare()
+	v, err := s.view(ctx, owner, iq.From)
+	if err != nil {
+		return nil, err
+	}
+	var space string
+	var children []child
+	for name, raw := range iq.Payloads() {
+		if name.Local == "pubsub" && (name.Space == NS || name.Space == nsOwner) {
+			space = name.Space
+			for name, raw := range raw.Children() {
+				children = append(children, child{name, raw})
+			}
+			break
+		}
+	}
+	if len(children) == 0 {
+		return nil, stanza.Errorf(stanza.BadRequest, "")
+	}
+	first := children[0]
+	var answer any
+	switch verb := string(iq.Type) + " " + first.name.Local; {
+	case first.name.Space != space:
+		err = stanza.Errorf(stanza.BadRequest, "")
+	case space == nsOwner && !v.owner:
+		err = stanza.Errorf(stanza.Forbidden, "")
+	case space == nsOwner:
+		answer, err = s.manage(ctx, owner, verb, first.raw)
+	case verb == "get items":
+		answer, err = s.retrieve(ctx, owner, v, first.raw)
+	case verb == "get subscriptions":
+		answer, err = s.subscriptions(ctx, owner, v, first.raw)
+	case verb == "set subscribe":
+		answer, err = s.subscribe(ctx, owner, v, first.raw)
+	case verb == "set unsubscribe":
+		answer, err = s.unsubscribe(ctx, owner, v, first.raw)
+	case verb == "set publish", verb == "set retract", verb == "set create":
+		if !v.owner {
+			return nil, stanza.Errorf(stanza.Forbidden, "")
+		}
+		answer, err = s.own(ctx, owner, first, children[1:])
+	default:
+		err = unsupported(featureOf(first.name.Local))
+	}
+	if err != nil {
+		return nil, wire(err)
+	}
+	return iq.Reply(stanza.Result, answer)
+}
+
+// child is a child of a request.
+type child struct {
+	name xml.Name
+	raw  stanza.Raw
+}
+
+// featureOf is the feature that a request without an answer needs (XEP-0060 section
+// 10).
+func featureOf(element string) string {
+	switch element {
+	case "affiliations":
+		return "retrieve-affiliations"
+	case "options":
+		return "subscription-options"
+	case "default":
+		return "retrieve-default-sub"
+	}
+	return element
+}
+
+// wire is an error as a requester gets to see it.
+func wire(err error) error {
+	var se *stanza.Error
+	switch {
+	case errors.As(err, &se):
+		return se
+	case errors.Is(err, ErrNone):
+		return stanza.Errorf(stanza.ItemNotFound, "")
+	case errors.Is(err, ErrConfig):
+		return refuse(stanza.Conflict, stanza.Cancel, "precondition-not-met")
+	case errors.Is(err, ErrPayload):
+		return refuse(stanza.BadRequest, stanza.Modify, "invalid-payload")
+	case errors.Is(err, ErrLimit):
+		return refuse(stanza.NotAcceptable, stanza.Modify, "payload-too-big")
+	}
+	return err
+}
+
+var errNode = refuse(stanza.BadRequest, stanza.Modify, "nodeid-required")
+
+// retrieve answers a request for items (XEP-0060 section 6.5).
+func (s *Service) retrieve(ctx context.Context, owner jid.JID, v viewer, raw stanza.Raw) (any, error) {
+	a, err := attributesOf(raw)
+	if err != nil {
+		return nil, stanza.Errorf(stanza.BadRequest, "")
+	}
+	q := Query{Max: s.maxItems(), Bytes: orDefault(s.MaxAnswer, 262144)}
+	if a.MaxItems != "" {
+		n, err := strconv.ParseUint(strings.TrimSpace(a.MaxItems), 10, 31)
+		if err != nil || n == 0 {
+			return nil, stanza.Errorf(stanza.BadRequest, "")
+		}
+		q.Max = min(q.Max, int(n))
+	}
+	for name, item := range raw.Children() {
+		it, err := attributesOf(item)
+		switch {
+		case name.Space != NS || name.Local != "item":
+			continue
+		case err != nil || it.ID == "":
+			return nil, refuse(stanza.BadRequest, stanza.Modify, "item-required")
+		case len(q.IDs) >= s.maxItems():
+			return nil, stanza.Errorf(stanza.PolicyViolation, "")
+		}
+		q.IDs = append(q.IDs, it.ID)
+	}
+	if a.Node == "" {
+		return nil, errNode
+	}
+	n, err := s.Store.Read(ctx, owner, a.Node, Query{})
+	if err != nil {
+		return nil, fmt.Errorf("pep: read %s of %s: %w", a.Node, owner, err)
+	}
+	if err := v.refusal(n); err != nil {
+		return nil, err
+	}
+	if n, err = s.Store.Read(ctx, owner, a.Node, q); err != nil {
+		return nil, fmt.Errorf("pep: read %s of %s: %w", a.Node, owner, err)
+	}
+	if err := v.refusal(n); err != nil { // it was changed meanwhile
+		return nil, err
+	}
+	return pubsubXML{Items: itemsOf(a.Node, n.Items, true)}, nil
+}
+
+// subscriptions answers with a requester's own subscriptions (XEP-0060 section 5.6).
+func (s *Service) subscriptions(ctx context.Context, owner jid.JID, v viewer, raw stanza.Raw) (any, error) {
+	a, err := attributesOf(raw)
+	if err != nil {
+		return nil, stanza.Errorf(stanza.BadRequest, "")
+	}
+	nodes := []Node{{Name: a.Node}}
+	if a.Node == "" {
+		if nodes, err = s.Store.Nodes(ctx, owner); err != nil {
+			return nil, err
+		}
+	}
+	answer := &subscriptionsXML{Node: a.Node}
+	for _, n := range nodes {
+		if n, err = s.Store.Read(ctx, owner, n.Name, Query{}); err != nil {
+			return nil, err
+		}
+		for _, j := range n.Subscribers {
+			if j.Bare() == v.who && v.sees(n.Config) {
+				answer.Subscriptions = append(answer.Subscriptions, subscriptionXML{n.Name, j.String(), "subscribed"})
+			}
+		}
+	}
+	return pubsubXML{Subscriptions: answer}, nil
+}
+
+// subscriber reads what a subscription is about. The address must be the requester's.
+func subscriber(v viewer, raw stanza.Raw) (attributes, jid.JID, error) {
+	a, err := attributesOf(raw)
+	if err != nil {
+		return a, jid.JID{}, stanza.Errorf(stanza.BadRequest, "")
+	}
+	who, _, err := jid.ParseLegacy(a.JID)
+	switch {
+	case a.Node == "":
+		return a, who, errNode
+	case err != nil || who.Bare() != v.who:
+		return a, who, refuse(stanza.BadRequest, stanza.Modify, "invalid-jid")
+	}
+	return a, who, nil
+}
+
+// subscribe adds a subscription (XEP-0060 section 6.1).
+func (s *Service) subscribe(ctx context.Context, owner jid.JID, v viewer, raw stanza.Raw) (any, error) {
+	a, who, err := subscriber(v, raw)
+	if err != nil {
+		return nil, err
+	}
+	most := orDefault(s.MaxSubscribers, 1000)
+	fresh := false
+	n, err := s.Store.Update(ctx, owner, a.Node, func(n Node) (Node, error) {
+		if err := v.refusal(n); err != nil {
+			return n, err
+		}
+		if fresh = !slices.Contains(n.Subscribers, who); !fresh {
+			return n, nil
+		}
+		neighbours := 0
+		for _, j := range n.Subscribers {
+			if j.Domain() == who.Domain() {
+				neighbours++
+			}
+		}
+		if len(n.Subscribers) >= most || neighbours >= max(most/4, 1) {
+			return n, refuse(stanza.PolicyViolation, stanza.Wait, "too-many-subscriptions")
+		}
+		n.Subscribers = append(n.Subscribers, who)
+		return n, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if fresh && n.Config.SendLast != Never {
+		if err := s.lastItem(ctx, owner, a.Node, v, []jid.JID{who}); err != nil {
+			s.log().Error("last item not sent", "local", owner, "remote", who, "err", err)
+		}
+		s.drain(ctx, owner)
+	}
+	return pubsubXML{Subscription: &subscriptionXML{a.Node, who.String(), "subscribed"}}, nil
+}
+
+// unsubscribe ends a subscription (XEP-0060 section 6.2).
+func (s *Service) unsubscribe(ctx context.Context, owner jid.JID, v viewer, raw stanza.Raw) (any, error) {
+	a, who, err := subscriber(v, raw)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.Store.Update(ctx, owner, a.Node, func(n Node) (Node, error) {
+		before := len(n.Subscribers)
+		n.Subscribers = slices.DeleteFunc(n.Subscribers, func(j jid.JID) bool { return j == who })
+		if len(n.Subscribers) < before {
+			return n, nil
+		}
+		if err := v.refusal(n); err != nil {
+			return n, err
+		}
+		return n, refuse(stanza.UnexpectedRequest, stanza.Cancel, "not-subscribed")
+	})
+	return nil, err
+}
