@@ -19,7 +19,7 @@ require (
 	golang.org/x/text v0.40.0
 	mellium.im/reader v0.1.0 // indirect
 	mellium.im/sasl v0.3.2 // indirect
-	mellium.im/xmlstream v0.15.4 // indirect
+	mellium.im/xmlstream v0.15.4
 	mellium.im/xmpp v0.23.0
 )
 
