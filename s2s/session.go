@@ -221,7 +221,7 @@ func (c *session) finish(e *stream.Error) {
 	c.mu.Unlock()
 
 	c.write.end()
-	c.s.sessions.remove(c)
+	defer c.s.sessions.remove(c) // a shutdown waits for what follows
 	for _, u := range lost {
 		if u.head.Kind == stanza.Presence {
 			continue // RFC 6121 section 8.5.3.2.2

@@ -46,7 +46,7 @@ func (c *session) take(st *stanza.Stanza, own bool) (taken, room bool) {
 	}
 	if !reply {
 		if fit {
-			return true, false
+			return !c.isEnding(), false
 		}
 		if answer := st.ErrorReply(e); answer != nil {
 			c.s.pushNow(answer)
@@ -58,6 +58,12 @@ func (c *session) take(st *stanza.Stanza, own bool) (taken, room bool) {
 	head.Type, head.Inner = stanza.TypeError, e.AppendXML(nil)
 	c.append(&head)
 	return true, true
+}
+
+func (c *session) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
 }
 
 // put queues a stanza for the session to read. It reports false if there is no room.
