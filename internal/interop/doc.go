@@ -15,6 +15,9 @@
 //	alice.Send(t, juliet.Address, "hello")
 //	juliet.WaitMessage(t, alice.Address, "hello")
 //
+// Those of Server Dialback (TestDialback...) want a kit whose peers have nothing
+// else, booted with DIALBACK=only; run.sh does both, one after the other.
+//
 // The tests share one kit and some addresses: run one package at a time, as
 // make interop does. With INTEROP=required a missing kit fails a test instead
 // of skipping it, with INTEROP=off every test is skipped.

@@ -18,6 +18,7 @@ type Kit struct {
 	Certs    string `json:"certs"` // directory of certificates, see kit/certs.sh
 	Logs     string `json:"logs"`
 	Password string `json:"password"` // of every account
+	Dialback string `json:"dialback"` // "only": the peers trust no certificate, and use Server Dialback
 	Listen   struct {
 		Wire     string `json:"wire"` // where wire.test is expected, with STARTTLS
 		WireTLS  string `json:"wire_tls"`

@@ -15,7 +15,7 @@ import (
 
 // Peer is a real server.
 type Peer struct {
-	Name   string   `json:"-"` // "prosody" or "ejabberd"
+	Name   string   `json:"-"` // "prosody", "ejabberd" or "jabberd2"
 	PID    int      `json:"pid"`
 	Domain string   `json:"domain"`
 	Users  []string `json:"users"`

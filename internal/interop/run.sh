@@ -5,14 +5,16 @@
 #
 #   run.sh [GO-TEST-FLAG...]     e.g. run.sh -run TestPeerRestart
 #
+# Without flags, the tests of Server Dialback follow, against peers that trust no
+# certificate, jabberd2 among them if it can be installed; DIALBACK=only run.sh
+# does just that, with or without flags.
+#
 # INTEROP_DIR is where everything is written (.interop in the project's root by
 # default); KEEP=1 leaves the peers running.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+mode=${DIALBACK:-}
 . kit/lib.sh
-
-kit/install.sh
-! alive knot || die "the kit already runs from $INTEROP_DIR; run kit/down.sh first"
 
 tests= output=$(mktemp)
 finish() {
@@ -22,24 +24,54 @@ finish() {
     rm -f "$output"
     [ "${KEEP:-0}" = 1 ] || kit/down.sh
 }
+
+# suite ARGUMENT...: go test, with these arguments. One package at a time: they
+# share the addresses of the program under test. In the background, so that a
+# signal is dealt with at once.
+suite() {
+    INTEROP=required setsid bash -c 'set -o pipefail
+        output=$1
+        shift
+        go test -p 1 -count 1 -timeout 20m -v "$@" 2>&1 | tee "$output"' suite "$output" "$@" &
+    tests=$!
+    local status=0
+    wait "$tests" || status=$?
+    tests=
+    if grep -q -- '--- SKIP' "$output"; then
+        say "there are skipped tests"
+        status=1
+    fi
+    return "$status"
+}
+
+certificates() {
+    kit/install.sh
+    kit/up.sh
+    suite -skip '^TestDialback' "$@" . ./library
+}
+
+dialback() {
+    export DIALBACK=only PEERS="prosody ejabberd jabberd2"
+    WITH_JABBERD2=1 kit/install.sh || {
+        say "jabberd2 cannot be installed here, so it is left out"
+        PEERS="prosody ejabberd"
+        kit/install.sh
+    }
+    kit/up.sh
+    suite -run '^TestDialback' "$@" ./library
+}
+
+! alive knot || die "the kit already runs from $INTEROP_DIR; run kit/down.sh first"
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-kit/up.sh
-
-# One package at a time: they share the addresses of the program under test.
-# In the background, so that a signal is dealt with at once.
-INTEROP=required setsid bash -c 'set -o pipefail
-    output=$1
-    shift
-    go test -p 1 -count 1 -timeout 20m -v "$@" . ./library 2>&1 | tee "$output"' run "$output" "$@" &
-tests=$!
-status=0
-wait "$tests" || status=$?
-tests=
-if grep -q -- '--- SKIP' "$output"; then
-    echo "interop: there are skipped tests" >&2
-    status=1
+if [ "$mode" = only ]; then
+    dialback "$@"
+    exit
 fi
-exit "$status"
+certificates "$@"
+if [ $# -eq 0 ] && [ "$DIALBACK" = 0 ]; then
+    kit/down.sh
+    dialback
+fi

@@ -34,6 +34,12 @@ func start(t *testing.T, kit *interop.Kit) *server { return startWith(t, kit, fa
 // startWith is start with Config.Bidi.
 func startWith(t *testing.T, kit *interop.Kit, bidi bool) *server {
 	t.Helper()
+	return startConfig(t, kit, func(cfg *s2s.Config) { cfg.Bidi = bidi })
+}
+
+// startConfig is start with a configuration that the test changes.
+func startConfig(t *testing.T, kit *interop.Kit, change func(*s2s.Config)) *server {
+	t.Helper()
 	pem, err := os.ReadFile(kit.CA)
 	if err != nil {
 		t.Fatal(err)
@@ -52,16 +58,17 @@ func startWith(t *testing.T, kit *interop.Kit, bidi bool) *server {
 		t.Fatal(err)
 	}
 	mux := stanza.NewMux()
-	fed, err := s2s.New(s2s.Config{
+	cfg := s2s.Config{
 		Domains:  []string{domain},
 		TLS:      &tls.Config{Certificates: []tls.Certificate{cert}},
 		Handler:  mux,
 		Verifier: s2s.PKIX{Roots: roots},
 		DNS:      []string{kit.DNS},
 		Reach:    s2s.Reach{Private: true},
-		Bidi:     bidi,
 		Logger:   slog.New(slog.NewTextHandler(logFile, nil)),
-	})
+	}
+	change(&cfg)
+	fed, err := s2s.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
