@@ -31,7 +31,7 @@ func (s *Service) view(ctx context.Context, owner, who jid.JID) (viewer, error) 
 	return viewer{who: who, item: it}, nil
 }
 
-// known reports whether the viewer may know that there is such a user.
+// known reports whether the viewer may see the presence of the user.
 func (v viewer) known() bool { return v.owner || v.item.Subscription.HasFrom() }
 
 // sees reports whether the viewer may see a node that is configured so.
@@ -49,9 +49,19 @@ func (v viewer) sees(c Config) bool {
 	return slices.Contains(c.Allowed, v.who)
 }
 
+// shown reports whether a viewer may know that there is such a user: who may see the
+// presence or a node.
+func (s *Service) shown(ctx context.Context, owner jid.JID, v viewer) (bool, error) {
+	if v.known() {
+		return true, nil
+	}
+	nodes, err := s.visible(ctx, owner, v)
+	return len(nodes) > 0, err
+}
+
 // refusal is the answer to a viewer who may not see a node, and nil for one who may.
-// Who may not see the owner's presence is told the same of nodes that are hidden,
-// of nodes that there are not, and of users that there are not.
+// Who may not see the owner's presence is told the same of nodes that are hidden and
+// of nodes that there are not.
 func (v viewer) refusal(n Node) error {
 	switch {
 	case n.Exists() && v.sees(n.Config):

@@ -77,7 +77,8 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// A user whose nodes are hidden and one who does not exist are the same to strangers.
+// A user whose nodes are hidden and one who does not exist are the same to strangers: as
+// s2s.Server answers for accounts that its directory does not know.
 func TestNobodyShows(t *testing.T) {
 	r := newRig(t)
 	r.befriend(juliet, romeo)
@@ -98,7 +99,7 @@ func TestNobodyShows(t *testing.T) {
 		typ, xml, _ := strings.Cut(payload, " ")
 		a, aErr := r.iq(paris.String(), typ, juliet, xml)
 		b, bErr := r.iq(paris.String(), typ, nobody, xml)
-		if a != b || condition(aErr) != condition(bErr) {
+		if a != b || condition(aErr) != condition(bErr) || condition(aErr) != "service-unavailable" {
 			t.Errorf("%s: %q %s, and for nobody %q %s", payload, a, condition(aErr), b, condition(bErr))
 		}
 	}
@@ -109,7 +110,7 @@ func TestNobodyShows(t *testing.T) {
 			xml := `<query xmlns="` + ns + `" node="` + node + `"/>`
 			a, aErr := r.iq(paris.String(), "get", juliet, xml)
 			b, bErr := r.iq(paris.String(), "get", nobody, xml)
-			if a != b || condition(aErr) != condition(bErr) {
+			if a != b || condition(aErr) != condition(bErr) || condition(aErr) != "service-unavailable" {
 				t.Errorf("%s: %q %s, and for nobody %q %s", xml, a, condition(aErr), b, condition(bErr))
 			}
 		}
@@ -131,10 +132,12 @@ func TestNobodyShows(t *testing.T) {
 // Addresses that have no nodes are left to others.
 func TestNotAccounts(t *testing.T) {
 	r := newRig(t)
-	for _, to := range []string{"capulet.example", "juliet@capulet.example/balcony", "capulet.example/x"} {
+	for _, to := range []string{"capulet.example", "capulet.example/x", "juliet@capulet.example/balcony"} {
 		if _, err := r.iq("romeo@montague.example", "get", jid.MustParse(to), pub(`<items node="x"/>`)); condition(err) != "service-unavailable" {
 			t.Errorf("%s: %v", to, err)
 		}
+	}
+	for _, to := range []string{"capulet.example", "capulet.example/x"} {
 		info := disco.Info{Features: []string{"kept"}}
 		got, err := r.Info(t.Context(), disco.Query{From: romeo, To: jid.MustParse(to)}, info)
 		if err != nil || !got.Has("kept") || len(got.Identities) != 0 {
@@ -145,6 +148,34 @@ func TestNotAccounts(t *testing.T) {
 		}
 		if _, err := r.Items(t.Context(), disco.Query{From: romeo, To: jid.MustParse(to), Node: "x"}); condition(err) != "item-not-found" {
 			t.Errorf("%s: %v", to, err)
+		}
+	}
+}
+
+// What sessions can do is for contacts, and for their servers, which ask for them.
+func TestSessions(t *testing.T) {
+	r := newRig(t)
+	r.befriend(juliet, romeo)
+	r.put(juliet, roster.Item{Contact: paris, Subscription: roster.To})
+	r.publish1("open", "a", song, &Config{Access: Open})
+	client := interests(tune)
+	p := available(t, orchard, client)
+	caps, _ := disco.ReadCaps(p)
+	service := &disco.Service{Info: r.Info, Items: r.Items, Client: client}
+	service.Register(r.mux)
+	balcony, _ := juliet.WithResource("balcony")
+	for from, want := range map[string]bool{
+		"romeo@montague.example": true, "romeo@montague.example/orchard": true, "montague.example": true,
+		"juliet@capulet.example/chamber": true, "paris@verona.example": false, "verona.example": false, "mercutio@montague.example": false,
+	} {
+		for _, node := range []string{"", caps.Node} {
+			info, err := disco.GetInfo(t.Context(), loop{r}, jid.MustParse(from), balcony, node)
+			if (err == nil) != want || want && !info.Has(tune+"+notify") {
+				t.Errorf("%s, node %q: %+v, %v", from, node, info, err)
+			}
+		}
+		if _, err := disco.GetItems(t.Context(), loop{r}, jid.MustParse(from), balcony, ""); condition(err) != "service-unavailable" {
+			t.Errorf("%s, items: %v", from, err)
 		}
 	}
 }

@@ -20,21 +20,29 @@ var features = []string{
 	NS + "#subscribe",
 }
 
-// Info answers disco#info for accounts and their nodes; it has the form of
-// disco.Service.Info, where the host sets it or calls it from. An account is shown to
-// those who may see the owner's presence or one of the nodes (XEP-0163 section 7), and
-// a node to those who may see it. Others are answered as if there was no such user. What
-// is asked of domains and sessions is returned as given.
+// Info answers disco#info for accounts, their nodes and their sessions; it has the form
+// of disco.Service.Info, where the host sets it or calls it from. An account is shown to
+// those who may see the owner's presence or one of the nodes (XEP-0163 section 7), a
+// node to those who may see it, and sessions to those who may see the owner's presence
+// and to their servers, which ask on their behalf. All others are answered as if there was
+// no such user. What is asked of domains is returned as given.
 func (s *Service) Info(ctx context.Context, q disco.Query, info disco.Info) (disco.Info, error) {
-	if q.To.Local() == "" || !q.To.IsBare() {
+	if q.To.Local() == "" {
 		return info, nil
 	}
-	v, err := s.view(ctx, q.To, q.From)
+	owner := q.To.Bare()
+	v, err := s.view(ctx, owner, q.From)
 	if err != nil {
 		return disco.Info{}, err
 	}
+	if !q.To.IsBare() {
+		if ok, err := s.showsSessions(ctx, owner, v); !ok {
+			return disco.Info{}, err
+		}
+		return info, nil
+	}
 	if q.Node != "" {
-		n, err := s.Store.Read(ctx, q.To, q.Node, Query{})
+		n, err := s.Store.Read(ctx, owner, q.Node, Query{})
 		if err != nil || v.refusal(n) != nil {
 			return disco.Info{}, err
 		}
@@ -43,39 +51,60 @@ func (s *Service) Info(ctx context.Context, q disco.Query, info disco.Info) (dis
 			Features:   []string{disco.NSInfo, disco.NSItems, NS},
 		}, nil
 	}
-	if !v.known() {
-		nodes, err := s.visible(ctx, q.To, v)
-		if err != nil || len(nodes) == 0 {
-			return disco.Info{}, err
-		}
+	if shown, err := s.shown(ctx, owner, v); !shown {
+		return disco.Info{}, err
 	}
 	info.Identities = append(info.Identities, disco.Identity{Category: "pubsub", Type: "pep"})
 	info.Features = append(info.Features, features...)
 	return info, nil
 }
 
+// showsSessions reports whether somebody may know what sessions of a user can do: who
+// may see the presence, or is the server of one who may.
+func (s *Service) showsSessions(ctx context.Context, owner jid.JID, v viewer) (bool, error) {
+	if v.known() || v.who.Local() != "" {
+		return v.known(), nil
+	}
+	items, err := s.Roster.Items(ctx, owner)
+	if err != nil {
+		return false, err
+	}
+	for _, it := range items {
+		if it.Subscription.HasFrom() && it.Contact.Domain() == v.who.Domain() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // Items answers disco#items: an account's nodes, and the ids of a node's items, each to
 // those who may see them. It has the form of disco.Service.Items.
 func (s *Service) Items(ctx context.Context, q disco.Query) ([]disco.Item, error) {
-	if q.To.Local() == "" || !q.To.IsBare() {
+	if q.To.Local() == "" {
 		if q.Node != "" {
 			return nil, stanza.Errorf(stanza.ItemNotFound, "")
 		}
 		return nil, nil
 	}
-	v, err := s.view(ctx, q.To, q.From)
+	owner := q.To.Bare()
+	v, err := s.view(ctx, owner, q.From)
 	if err != nil {
 		return nil, err
 	}
+	if shown, err := s.shown(ctx, owner, v); err != nil {
+		return nil, err
+	} else if !shown || !q.To.IsBare() {
+		return nil, stanza.Errorf(stanza.ServiceUnavailable, "")
+	}
 	var items []disco.Item
 	if q.Node == "" {
-		nodes, err := s.visible(ctx, q.To, v)
+		nodes, err := s.visible(ctx, owner, v)
 		for _, n := range nodes {
-			items = append(items, disco.Item{JID: q.To, Node: n.Name})
+			items = append(items, disco.Item{JID: owner, Node: n.Name})
 		}
 		return items, err
 	}
-	n, err := s.Store.Read(ctx, q.To, q.Node, Query{Max: s.maxItems(), Bytes: orDefault(s.MaxAnswer, 262144)})
+	n, err := s.Store.Read(ctx, owner, q.Node, Query{Max: s.maxItems(), Bytes: orDefault(s.MaxAnswer, 262144)})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +112,7 @@ func (s *Service) Items(ctx context.Context, q disco.Query) ([]disco.Item, error
 		return nil, stanza.Errorf(stanza.ItemNotFound, "")
 	}
 	for _, it := range n.Items {
-		items = append(items, disco.Item{JID: q.To, Name: it.ID})
+		items = append(items, disco.Item{JID: owner, Name: it.ID})
 	}
 	return items, nil
 }

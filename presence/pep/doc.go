@@ -57,8 +57,9 @@
 //
 // # What strangers learn
 //
-// Whoever may not see a user's presence is told the same of a node that is hidden, of
-// one that there is not, and of users that there are not: that they have to subscribe
-// to the presence. Accounts are shown by service discovery to those who may see the
-// presence, or a node: one with [Open] access makes its owner known to everybody.
+// An account is known to those who may see its owner's presence, or a node: one with [Open]
+// access makes its owner known to everybody. To all others, requests to it and service
+// discovery are answered service-unavailable, as they are for accounts that there are not.
+// Who knows of an account, but may not see the presence, is told the same of nodes that
+// are hidden and of nodes that there are not: to subscribe to the presence.
 package pep

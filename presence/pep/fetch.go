@@ -48,9 +48,9 @@ type Answer struct {
 // The error is [ErrNone], [ErrNotVisible], or [ErrUnknown], with what the contact's
 // server said as a [*stanza.Error] in it, if it did; or [ErrAddress]. With ErrUnknown
 // the last answer is returned, if one is known; see its age. Servers differ in what
-// they tell strangers: for one who is not let in, some say ErrNotVisible of all that
-// there is not, others ErrNone. The payloads are shared with others and must not be
-// changed.
+// they tell users who do not see the contact's presence: of what there is not, some let
+// them know as much, others say what ErrNotVisible stands for. The payloads are shared
+// with others and must not be changed.
 func (s *Service) Fetch(ctx context.Context, user, contact jid.JID, node string, f Fetch) (Answer, error) {
 	user, contact, err := pair(user, contact, node)
 	if err != nil {
@@ -182,21 +182,28 @@ func (s *Service) pubsub(ctx context.Context, typ stanza.Type, user, contact jid
 	}
 	answer, err := s.Out.Request(ctx, iq)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", meaning(err), err)
+		return nil, fmt.Errorf("%w: %w", s.meaning(ctx, user, contact, err), err)
 	}
 	raw, _ := answer.Payload(NS + " pubsub")
 	return raw, nil
 }
 
 // meaning is which of the three errors a failed request is.
-func meaning(err error) error {
+func (s *Service) meaning(ctx context.Context, user, contact jid.JID, err error) error {
 	var se *stanza.Error
 	if !errors.As(err, &se) {
 		return ErrUnknown
 	}
 	switch se.Condition {
-	case stanza.ItemNotFound, stanza.ServiceUnavailable, stanza.FeatureNotImplemented:
+	case stanza.ItemNotFound, stanza.FeatureNotImplemented:
 		return ErrNone
+	case stanza.ServiceUnavailable:
+		// A server without personal eventing says so, and many a server to those who
+		// are not to know that there is such a user.
+		if v, err := s.view(ctx, user, contact); err == nil && (v.owner || v.item.Subscription.HasTo()) {
+			return ErrNone
+		}
+		return ErrNotVisible
 	case stanza.Forbidden, stanza.NotAuthorized, stanza.NotAllowed, stanza.RegistrationRequired, stanza.SubscriptionRequired:
 		return ErrNotVisible
 	}

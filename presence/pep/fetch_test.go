@@ -35,7 +35,8 @@ func TestFetchMeaning(t *testing.T) {
 		items  string
 	}{
 		{name: "ejabberd, no node", err: stanza.Errorf(stanza.ItemNotFound, ""), want: ErrNone},
-		{name: "no service", err: stanza.Errorf(stanza.ServiceUnavailable, ""), want: ErrNone},
+		{name: "no service, to a stranger", err: stanza.Errorf(stanza.ServiceUnavailable, ""), want: ErrNotVisible},
+		{name: "no service, to a contact", err: stanza.Errorf(stanza.ServiceUnavailable, ""), want: ErrNone},
 		{name: "no such feature", err: stanza.Errorf(stanza.FeatureNotImplemented, ""), want: ErrNone},
 		{name: "Prosody, to a stranger", err: stanza.Errorf(stanza.Forbidden, ""), want: ErrNotVisible},
 		{name: "ejabberd, presence", err: app(stanza.NotAuthorized, "presence-subscription-required"), want: ErrNotVisible},
@@ -58,10 +59,12 @@ func TestFetchMeaning(t *testing.T) {
 		{name: "an item", items: `<item id="a">` + song + `</item>`},
 	} {
 		r := newRig(t)
-		switch {
-		case tt.answer != nil:
+		if strings.HasSuffix(tt.name, "to a contact") {
+			r.befriend(juliet, romeo)
+		}
+		if tt.answer != nil {
 			r.answers(tt.answer)
-		default:
+		} else {
 			r.answering(keys, tt.items, tt.err)
 		}
 		got, err := r.Fetch(t.Context(), juliet, romeo, keys, Fetch{})

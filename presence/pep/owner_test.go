@@ -32,6 +32,7 @@ func TestOwner(t *testing.T) {
 	}
 	open := options(formPublish, "pubsub#access_model=open", "pubsub#max_items=max", "pubsub#persist_items=true")
 	r := newRig(t)
+	r.befriend(juliet, romeo)
 	config := func(node string) Config {
 		n, err := r.Store.Read(t.Context(), juliet, node, Query{})
 		if err != nil {

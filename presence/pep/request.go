@@ -20,6 +20,11 @@ func (s *Service) request(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanz
 	if err != nil {
 		return nil, err
 	}
+	if shown, err := s.shown(ctx, owner, v); err != nil {
+		return nil, err
+	} else if !shown {
+		return nil, stanza.Errorf(stanza.ServiceUnavailable, "") // as of users that there are not
+	}
 	var space string
 	var children []child
 	for name, raw := range iq.Payloads() {

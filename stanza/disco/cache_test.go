@@ -283,11 +283,11 @@ func TestCacheBounds(t *testing.T) {
 	})
 }
 
-// Sessions are answered for by the node of their hash, and whether there are any does
-// not show.
+// Sessions are answered for, also by the node of their hash, to whom Info shows them.
 func TestServiceClient(t *testing.T) {
 	hidden := &Service{Client: psi, Info: func(context.Context, Query, Info) (Info, error) { return Info{}, nil }}
-	open := &Service{Client: psi}
+	open := &Service{Client: psi, Info: func(_ context.Context, _ Query, info Info) (Info, error) { return info, nil }}
+	closed := &Service{Client: psi}
 	for _, tt := range []struct {
 		name string
 		s    *Service
@@ -302,8 +302,11 @@ func TestServiceClient(t *testing.T) {
 		{"other hash", open, session, "urn:psi#x", false},
 		{"an account", open, account, capsOf(t, psi, 1).Node, false},
 		{"a domain", open, here, capsOf(t, psi, 1).Node, false},
-		{"hash, though hidden", hidden, session, capsOf(t, psi, 1).Node, true},
+		{"a domain's session", open, jid.MustParse("capulet.example/x"), capsOf(t, psi, 1).Node, false},
+		{"hash, hidden", hidden, session, capsOf(t, psi, 1).Node, false},
 		{"no node, hidden", hidden, session, "", false},
+		{"hash, without Info", closed, session, capsOf(t, psi, 1).Node, false},
+		{"no node, without Info", closed, session, "", false},
 	} {
 		i, err := GetInfo(t.Context(), peer{tt.s}, there, tt.to, tt.node)
 		if tt.ok && (err != nil || !slices.Equal(i.Features, psi.Features) || i.Node != tt.node) || !tt.ok && err == nil {

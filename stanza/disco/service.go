@@ -29,11 +29,8 @@ type Service struct {
 	// nothing more.
 	Features FeatureLister
 
-	// Client is what the sessions of accounts can do: what their presence says by
-	// [Info.AppendCaps]. A request to a full address for the node of its hash is
-	// answered with it, whoever asks; as it is the same whether or not there is such a
-	// session, nobody learns anything from it. It must not change. Zero: sessions are
-	// not answered for, unless Info does.
+	// Client is what the sessions of accounts can do, and their presence says by
+	// [Info.AppendCaps]. It must not change. Zero: nothing that is known here.
 	Client Info
 
 	// Info decides the answer to a disco#info request. It gets what the Service would
@@ -47,14 +44,15 @@ type Service struct {
 	// with service-unavailable. A [*stanza.Error] refuses in other words. An account
 	// is to be shown only to those who may see its presence (XEP-0030 section 8).
 	//
-	// Nil: domains and sessions are answered as said, all else with these errors.
+	// Nil: domains are answered as said, all else with these errors.
 	Info func(ctx context.Context, q Query, info Info) (Info, error)
 
 	// Items lists what an address or node has. A node that does not exist is the
 	// function's to refuse, with item-not-found; an address that has nothing has an
-	// empty list.
+	// empty list. An account is to be shown only to those who may see its presence;
+	// service-unavailable is what others hear.
 	//
-	// Nil: nothing, and no node of a domain exists.
+	// Nil: domains have nothing and no nodes, and accounts are not answered for.
 	Items func(ctx context.Context, q Query) ([]Item, error)
 }
 
@@ -97,11 +95,6 @@ func (s *Service) HandleStanza(ctx context.Context, st *stanza.Stanza) (*stanza.
 
 // info answers for an address or a node.
 func (s *Service) info(ctx context.Context, q Query) (Info, error) {
-	if s.isSession(q) && hasHash(s.Client, q.Node) {
-		info := s.Client
-		info.Node = q.Node
-		return info, nil
-	}
 	info, err := s.decide(ctx, q)
 	if err != nil {
 		return Info{}, err
@@ -138,22 +131,14 @@ func (s *Service) decide(ctx context.Context, q Query) (Info, error) {
 		}
 	case q.To.IsBare():
 		info.Identities = []Identity{{Category: "account", Type: "registered"}}
-	case s.isSession(q):
+	case q.To.Local() != "" && len(s.Client.Identities) > 0:
 		info = s.Client
 		info.Identities, info.Features = slices.Clone(info.Identities), slices.Clone(info.Features)
-		if s.Info == nil {
-			return info, nil
-		}
 	}
 	if s.Info == nil {
 		return Info{}, nil
 	}
 	return s.Info(ctx, q, info)
-}
-
-// isSession reports whether a question is about a session that Client describes.
-func (s *Service) isSession(q Query) bool {
-	return q.To.Local() != "" && !q.To.IsBare() && len(s.Client.Identities) != 0
 }
 
 // caps answers for a node that names the address's own capabilities: the hash of what
@@ -191,7 +176,9 @@ func (s *Service) items(ctx context.Context, q Query) (Items, error) {
 	switch {
 	case s.Items != nil:
 		items.Items, err = s.Items(ctx, q)
-	case q.Node != "" && q.To.Local() == "":
+	case q.To.Local() != "":
+		err = stanza.Errorf(stanza.ServiceUnavailable, "")
+	case q.Node != "":
 		err = stanza.Errorf(stanza.ItemNotFound, "")
 	}
 	return items, err

@@ -164,8 +164,10 @@ func TestServiceItems(t *testing.T) {
 	if got, err := GetItems(t.Context(), peer{&Service{}}, there, here, ""); err != nil || len(got.Items) != 0 {
 		t.Errorf("zero service: %+v, %v", got, err)
 	}
-	if got, err := GetItems(t.Context(), peer{&Service{}}, there, account, "x"); err != nil || len(got.Items) != 0 {
-		t.Errorf("account of the zero service: %+v, %v", got, err)
+	for _, node := range []string{"", "x"} {
+		if _, err := GetItems(t.Context(), peer{&Service{}}, there, account, node); !errors.Is(err, &stanza.Error{Condition: stanza.ServiceUnavailable}) {
+			t.Errorf("account of the zero service, node %q: %v", node, err)
+		}
 	}
 	for _, p := range []peer{{s}, {&Service{}}} {
 		if _, err := GetItems(t.Context(), p, there, here, "x"); !errors.Is(err, &stanza.Error{Condition: stanza.ItemNotFound}) {
