@@ -111,30 +111,30 @@ func TestOutboxExpires(t *testing.T) {
 	})
 }
 
-// failingOutbox fails while it is told to.
+// failingOutbox fails at what it is told to.
 type failingOutbox struct {
 	s2stest.MemOutbox
-	down atomic.Bool
+	push, pending, done atomic.Bool
 }
 
 var errStore = errors.New("the database is away")
 
 func (o *failingOutbox) Push(ctx context.Context, r s2s.Route, at time.Time, list ...*stanza.Stanza) (uint64, error) {
-	if o.down.Load() {
+	if o.push.Load() {
 		return 0, errStore
 	}
 	return o.MemOutbox.Push(ctx, r, at, list...)
 }
 
 func (o *failingOutbox) Pending(ctx context.Context, r s2s.Route, after uint64, limit int) ([]s2s.Queued, error) {
-	if o.down.Load() {
+	if o.pending.Load() {
 		return nil, errStore
 	}
 	return o.MemOutbox.Pending(ctx, r, after, limit)
 }
 
 func (o *failingOutbox) Done(ctx context.Context, r s2s.Route, seqs ...uint64) error {
-	if o.down.Load() {
+	if o.done.Load() {
 		return errStore
 	}
 	return o.MemOutbox.Done(ctx, r, seqs...)
@@ -146,19 +146,24 @@ func TestOutboxThatFails(t *testing.T) {
 		box := new(failingOutbox)
 		fed := n.Server(s2s.Config{Services: []string{here}, Handler: stanza.NewMux(), Outbox: box})
 		romeo := n.Peer(there)
-		box.down.Store(true)
+		box.push.Store(true)
 		if err := fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "0")); !errors.Is(err, errStore) {
 			t.Errorf("Send: %v, want %v", err, errStore)
 		}
-		box.down.Store(false)
-		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "1"))
-		box.down.Store(true) // before the link has read it
+		box.push.Store(false)
+		box.pending.Store(true)
+		if err := fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "1")); err != nil {
+			t.Error(err)
+		}
 		romeo.Quiet(10 * time.Second)
-		box.down.Store(false)
+		box.done.Store(true)
+		box.pending.Store(false)
 		romeo.Expect(`<message><body>1</body></message>`)
-		box.down.Store(true) // before it is known to be acknowledged, perhaps
-		time.Sleep(10 * time.Second)
-		box.down.Store(false)
+		romeo.Quiet(10 * time.Second)
+		if left := box.Len(); left != 1 {
+			t.Errorf("%d left before Done works again", left)
+		}
+		box.done.Store(false)
 		romeo.Quiet(time.Minute)
 		if left := box.Len(); left != 0 {
 			t.Errorf("%d left", left)
