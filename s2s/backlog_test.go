@@ -156,7 +156,7 @@ func TestOrderOfPairsUnderRandomSchedules(t *testing.T) {
 				q.confirm(rnd.IntN(10), nil)
 			case 7:
 				if rnd.IntN(5) == 0 {
-					q.rewind(time.Time{})
+					q.rewind(time.Time{}, 5)
 				}
 			}
 			if q.all()+left != pushed {

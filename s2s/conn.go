@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,7 +59,7 @@ type conn struct {
 	tally    *tally        // outlives the stream so that it can be resumed; nil: it cannot
 	counted  chan struct{} // closed when handled is final
 
-	wmu    sync.Mutex
+	wmu    waitLock
 	footer bool // our closing tag was sent; under wmu
 
 	active   atomic.Int64 // last activity, Unix nanoseconds

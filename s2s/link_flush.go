@@ -110,16 +110,17 @@ func (l *link) lost(c *conn, doubt time.Duration) {
 		return
 	}
 	since := time.Now().Add(-doubt)
-	acknowledging := c.acks.end()
+	acknowledging, blamed := c.acks.end(), l.q.doubt
 	if acknowledging {
 		since = time.Time{} // what was not acknowledged is in doubt, however old
+		blamed = suspects
 	}
 	if l.s.sealed.Load() || doubt == 0 {
 		since = time.Now().Add(time.Hour) // it was us who ended it: nothing is in doubt
 	}
 	l.conn = nil
 	before := l.q.wire.popped
-	again, poison := l.q.rewind(since)
+	again, poison := l.q.rewind(since, blamed)
 	if acknowledging && doubt == brokenDoubt && !c.ending.Load() {
 		l.broken(&c.acks, l.q.wire.popped-before)
 	}

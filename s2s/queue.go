@@ -7,8 +7,13 @@ import (
 	"isthmus.im/stanza"
 )
 
-// maxTries is how often a stanza is written before it is given up.
-const maxTries = 4
+const (
+	// maxBlame is how many streams may break over a stanza before it is given up.
+	maxBlame = 4
+	// suspects is how many stanzas are blamed for the end of a stream whose peer
+	// acknowledges: those that it would have taken next.
+	suspects = 16
+)
 
 // entry is an accepted stanza that the remote server does not have for sure.
 type entry struct {
@@ -17,6 +22,7 @@ type entry struct {
 	wrote time.Time // written to a stream; zero while waiting
 	size  int
 	tries int     // times written
+	blame int     // streams that may have ended over it
 	seq   uint64  // its number in the host's Outbox; zero if it is not there
 	track *record // of its delivery; nil if nobody asks
 	turn  uint64  // the backlog's
@@ -148,14 +154,17 @@ func appendAgain(b []byte, e *entry) []byte {
 const nsSID = "urn:xmpp:sid:0"
 
 // rewind makes the entries written since the given time wait again, before
-// those that wait already, and forgets the other written ones. Entries that
-// were written maxTries times are given up and returned: whatever breaks every
-// stream must not come back for ever.
-func (q *queue) rewind(since time.Time) (again int, poison []entry) {
-	for q.doubt > 0 && (q.wire.at(0).wrote.Before(since) || q.wire.at(0).tries >= maxTries) {
-		if e := q.popWritten(); e.tries >= maxTries && !e.wrote.Before(since) {
-			poison = append(poison, e)
-		}
+// those that wait already, and forgets the other written ones. The first of them,
+// up to the number given, are to blame for the end of the stream, perhaps. Those
+// blamed maxBlame times are given up and returned: whatever breaks every stream
+// must not come back for ever.
+func (q *queue) rewind(since time.Time, blamed int) (again int, poison []entry) {
+	q.confirmBefore(since)
+	for i := range min(blamed, q.doubt) {
+		q.wire.at(i).blame++ // no more often than those before it
+	}
+	for q.doubt > 0 && q.wire.at(0).blame >= maxBlame {
+		poison = append(poison, q.popWritten())
 	}
 	again = q.doubt
 	for i := range again {

@@ -140,7 +140,7 @@ type session struct {
 	address jid.JID
 	whole   bool // it has the resources of its address, too
 
-	wmu  sync.Mutex // held while something is written
+	wmu  waitLock // held while something is written
 	scan *xmlscan.Scanner
 
 	mu     sync.Mutex
