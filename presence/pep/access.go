@@ -31,6 +31,13 @@ func (s *Service) view(ctx context.Context, owner, who jid.JID) (viewer, error) 
 	return viewer{who: who, item: it}, nil
 }
 
+// MaySee reports whether somebody may see a node of a local user that is configured so,
+// for services that have more to show to the same people. The error is that of the Roster.
+func (s *Service) MaySee(ctx context.Context, owner, who jid.JID, c Config) (bool, error) {
+	v, err := s.view(ctx, owner.Bare(), who)
+	return err == nil && v.sees(c), err
+}
+
 // known reports whether the viewer may see the presence of the user.
 func (v viewer) known() bool { return v.owner || v.item.Subscription.HasFrom() }
 

@@ -78,7 +78,7 @@ func (c *cache) look(where place, what string, age time.Duration) (known result,
 	if age == 0 {
 		age = maxAge
 	}
-	if known.err != nil {
+	if known.err != nil || len(known.Items) == 0 {
 		age = min(age, maxNoneAge)
 	}
 	if ok && time.Since(known.At) < age {

@@ -27,8 +27,8 @@ type Fetch struct {
 	// more, or fewer.
 	Max int
 	// MaxAge is how old an answer may be to be given again. Zero: 10 minutes. Negative:
-	// it is asked for anew. One that said that there is nothing, or nothing to see, is
-	// never given again after more than a minute.
+	// it is asked for anew. An answer that there is nothing, or nothing to see, is never
+	// given again after more than a minute.
 	MaxAge time.Duration
 }
 
@@ -174,6 +174,35 @@ func (s *Service) Unsubscribe(ctx context.Context, user, contact jid.JID, node s
 
 // pubsub sends a request. The answer is its pubsub element, nil if there is none.
 func (s *Service) pubsub(ctx context.Context, typ stanza.Type, user, contact jid.JID, payload pubsubXML) (stanza.Raw, error) {
+	answer, err := s.exchange(ctx, typ, user, contact, payload)
+	if err != nil {
+		return nil, err
+	}
+	raw, _ := answer.Payload(NS + " pubsub")
+	return raw, nil
+}
+
+// Ask sends a get with a payload to a contact's bare address on behalf of a local user, and
+// reads the answer's payload into a pointer to a struct, by its XMLName tag as
+// [stanza.Stanza.Decode] does. It is for what servers answer for their users in other
+// words than nodes, such as vCards, and remembers nothing. The errors are as for Fetch.
+func (s *Service) Ask(ctx context.Context, user, contact jid.JID, payload, into any) error {
+	user, contact, err := pair(user, contact, "-")
+	if err != nil {
+		return err
+	}
+	answer, err := s.exchange(ctx, stanza.Get, user, contact, payload)
+	if err != nil {
+		return err
+	}
+	if err := answer.Decode(into); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return nil
+}
+
+// exchange sends a request and says what an error means.
+func (s *Service) exchange(ctx context.Context, typ stanza.Type, user, contact jid.JID, payload any) (*stanza.Stanza, error) {
 	ctx, cancel := context.WithTimeout(ctx, orDefault(s.Timeout, 30*time.Second))
 	defer cancel()
 	iq, err := stanza.NewIQ(typ, user, contact, payload)
@@ -184,8 +213,7 @@ func (s *Service) pubsub(ctx context.Context, typ stanza.Type, user, contact jid
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", s.meaning(ctx, user, contact, err), err)
 	}
-	raw, _ := answer.Payload(NS + " pubsub")
-	return raw, nil
+	return answer, nil
 }
 
 // meaning is which of the three errors a failed request is.
