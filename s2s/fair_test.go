@@ -308,8 +308,6 @@ func TestStreamsOfADomainAreLimited(t *testing.T) {
 				raw := peers[0].Raw(here)
 				if strings.HasPrefix(c.limit, "Domain") {
 					raw.Authenticate() // before that there is no telling who it is
-				} else {
-					raw.Open("")
 				}
 				if rest := raw.Rest(); !strings.Contains(rest, "<resource-constraint") || !strings.Contains(rest, "</stream:stream>") {
 					t.Errorf("one too many got %s", rest)
