@@ -9,6 +9,7 @@ import (
 
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
+	"isthmus.im/stanza/disco"
 )
 
 // Config describes a [Server]. Handler is required, and so is TLS where there
@@ -81,6 +82,10 @@ type Config struct {
 	// Software is what software version requests (XEP-0092) are told.
 	// The zero Software names Isthmus without a version.
 	Software Software
+
+	// Contacts are told to whoever asks how to reach those who run the local
+	// domains (XEP-0157). Nil: nothing is.
+	Contacts disco.Contacts
 
 	Limits Limits
 	// Logger receives what happens. Nil: [slog.Default]. Message bodies and

@@ -148,7 +148,7 @@ func New(cfg Config) (*Server, error) {
 		s.addr = ":5269"
 	}
 	s.statics = newStatics(s.tls.Certificates)
-	s.disco = &disco.Service{Features: builtin{s}}
+	s.disco = &disco.Service{Features: builtin{s}, Contacts: cfg.Contacts}
 	s.jids.seed = maphash.MakeSeed()
 	s.limiter.domains = newTable(s.newDomainUse, (*domainUse).clear)
 	s.limiter.addresses = newTable(newAddressUse, (*addressUse).clear)

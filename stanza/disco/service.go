@@ -33,6 +33,10 @@ type Service struct {
 	// [Info.AppendCaps]. It must not change. Zero: nothing that is known here.
 	Client Info
 
+	// Contacts are how to reach those who run the domains; they are part of every
+	// domain's info. Nil: not said.
+	Contacts Contacts
+
 	// Info decides the answer to a disco#info request. It gets what the Service would
 	// say and returns it, changed or not: other identities for an address of its own,
 	// forms, fewer features. What it gets is, for a domain, the identity server/im and
@@ -125,6 +129,13 @@ func (s *Service) decide(ctx context.Context, q Query) (Info, error) {
 			info.Features = append(info.Features, s.Features.Features()...)
 			slices.Sort(info.Features)
 			info.Features = slices.Compact(info.Features)
+		}
+		if s.Contacts != nil {
+			form, err := s.Contacts.Form()
+			if err != nil {
+				return Info{}, err
+			}
+			info.Forms = append(info.Forms, form)
 		}
 		if s.Info == nil {
 			return info, nil

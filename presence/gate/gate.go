@@ -1,0 +1,292 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"isthmus.im/jid"
+	"isthmus.im/roster"
+	"isthmus.im/stanza"
+	"isthmus.im/stanza/disco"
+)
+
+// Gate keeps unwanted stanzas from the users behind it. Next is required, and Out
+// before anything is sent; the rest is optional. Do not change a Gate once it
+// handles stanzas, nor copy it. It is safe for concurrent use if what it is
+// given is. Functions are called without a lock held.
+type Gate struct {
+	// Next handles what passes.
+	Next stanza.Handler
+	// Out sends what passes the other way.
+	Out stanza.Requester
+
+	// Blocks keeps whom each user has blocked. Nil: nobody can be.
+	Blocks BlockStore
+	// Roster and Presence are who may see a user, and what of: the presence of
+	// each session, from its full address. They are of use when somebody is
+	// blocked. Nil: nobody sees presence.
+	Roster   roster.Store
+	Presence func(user jid.JID) []*stanza.Stanza
+
+	// Known says whether sender is no stranger to user; both are bare addresses.
+	// Whom the user has sent something since the start, up to MaxKnown addresses,
+	// is known without asking. Nil: all are strangers otherwise. See [Contacts].
+	Known func(ctx context.Context, user, sender jid.JID) (bool, error)
+	// StrangerRate is how many messages and requests for subscription one stranger
+	// may send a minute, to all users together. Zero: 3. Negative: any number.
+	StrangerRate int
+	// DomainRate is how many all strangers of one domain may. Zero: 60. Negative:
+	// any number.
+	DomainRate int
+	// Hold takes the messages of strangers; Next does not see them. An error is
+	// answered as such. Nil: they pass.
+	Hold func(ctx context.Context, m *stanza.Stanza) error
+	// Lists keep out whom they list.
+	Lists []*List
+
+	// OnReport is told of a report of abuse by one of our users that somebody
+	// sends to a local domain or one of its accounts. Nil: nobody is.
+	OnReport func(ctx context.Context, from jid.JID, r Report)
+	// OnRefused is told of what did not pass, for statistics. It must not block.
+	// Nil: nobody is.
+	OnRefused func(st *stanza.Stanza, why Reason)
+
+	// MaxKnown is how many pairs of users and those whom they have written to are
+	// remembered. Zero: 100,000.
+	MaxKnown int
+	// MaxCounted is how many strangers, and how many domains, are counted at a
+	// time. Zero: 100,000.
+	MaxCounted int
+
+	// Logger receives what goes wrong. Nil: [slog.Default].
+	Logger *slog.Logger
+
+	once      sync.Once
+	written   *recent[[2]jid.JID, struct{}]
+	strangers *recent[jid.JID, bucket]
+	domains   *recent[jid.JID, bucket]
+}
+
+var (
+	_ stanza.Handler   = (*Gate)(nil)
+	_ stanza.Requester = (*Gate)(nil)
+)
+
+// Reason is why something did not pass.
+type Reason string
+
+const (
+	ReasonBlocked Reason = "blocked" // by the user
+	ReasonListed  Reason = "listed"  // on a block list
+	ReasonRate    Reason = "rate"    // too much of a stranger, or of the strangers of a domain
+	ReasonHeld    Reason = "held"    // given to Hold
+)
+
+func (g *Gate) init() {
+	g.once.Do(func() {
+		g.written = newRecent[[2]jid.JID, struct{}](orDefault(g.MaxKnown, 100_000))
+		g.strangers = newRecent[jid.JID, bucket](orDefault(g.MaxCounted, 100_000))
+		g.domains = newRecent[jid.JID, bucket](orDefault(g.MaxCounted, 100_000))
+	})
+}
+
+func orDefault(n, d int) int {
+	if n == 0 {
+		return d
+	}
+	return n
+}
+
+// HandleStanza implements [stanza.Handler].
+func (g *Gate) HandleStanza(ctx context.Context, st *stanza.Stanza) (*stanza.Stanza, error) {
+	g.init()
+	for _, l := range g.Lists {
+		if l.handle(st) {
+			return nil, nil
+		}
+	}
+	why, err := g.refuse(ctx, st)
+	switch {
+	case err != nil:
+		return nil, err
+	case why == ReasonHeld:
+		if err := g.Hold(ctx, st); err != nil {
+			return nil, fmt.Errorf("gate: hold: %w", err)
+		}
+		g.refused(st, why)
+		return nil, nil
+	case why != "":
+		g.refused(st, why)
+		return nil, answer(st, why)
+	}
+	if g.report(ctx, st) {
+		return nil, nil
+	}
+	return g.Next.HandleStanza(ctx, st)
+}
+
+func (g *Gate) refused(st *stanza.Stanza, why Reason) {
+	if g.OnRefused != nil {
+		g.OnRefused(st, why)
+	}
+}
+
+// refuse says why a stanza does not pass; an empty Reason: it does.
+func (g *Gate) refuse(ctx context.Context, st *stanza.Stanza) (Reason, error) {
+	if st.From.Bare() == st.To.Bare() {
+		return "", nil
+	}
+	for _, l := range g.Lists {
+		if l.Has(st.From) {
+			return ReasonListed, nil
+		}
+	}
+	if blocked, err := g.blocked(ctx, st.To, st.From); err != nil || blocked {
+		return ReasonBlocked, err
+	}
+	if st.To.Local() == "" || !counts(st) {
+		return "", nil
+	}
+	known, err := g.known(ctx, st.To.Bare(), st.From.Bare())
+	switch {
+	case err != nil || known:
+		return "", err
+	case !g.spend(st.From):
+		return ReasonRate, nil
+	case g.Hold != nil && st.Kind == stanza.Message:
+		return ReasonHeld, nil
+	}
+	return "", nil
+}
+
+// counts reports whether a stanza is one that a stranger may not send often:
+// messages and requests for subscription. Errors and what rooms relay are
+// answers to something, or nobody sees them.
+func counts(st *stanza.Stanza) bool {
+	switch st.Kind {
+	case stanza.Message:
+		return st.Type != stanza.TypeError && st.Type != stanza.GroupChat
+	case stanza.Presence:
+		return st.Type == stanza.Subscribe
+	}
+	return false
+}
+
+// answer is what the sender of something that did not pass is told: nothing
+// that the user being away would not explain, but for rates.
+func answer(st *stanza.Stanza, why Reason) error {
+	switch {
+	case st.Kind == stanza.Presence, st.Kind == stanza.Message && st.Type == stanza.Headline:
+		return nil
+	case why == ReasonRate:
+		return &stanza.Error{Type: stanza.Wait, Condition: stanza.PolicyViolation, Text: "too many messages to people who do not know you"}
+	}
+	return &stanza.Error{Condition: stanza.ServiceUnavailable}
+}
+
+// Send implements [stanza.Sender]: it passes a stanza to Out unless its sender has
+// blocked its recipient. Such presence is dropped, since a user who blocks
+// somebody looks offline to them; all else is [ErrBlocked]. Errors and results go
+// through: they answer what was let in.
+func (g *Gate) Send(ctx context.Context, st *stanza.Stanza) error {
+	if stop, err := g.outbound(ctx, st); stop || err != nil {
+		return err
+	}
+	return g.Out.Send(ctx, st)
+}
+
+// Request implements [stanza.Requester], with the rule of Send.
+func (g *Gate) Request(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanza, error) {
+	if _, err := g.outbound(ctx, iq); err != nil {
+		return nil, err
+	}
+	return g.Out.Request(ctx, iq)
+}
+
+// outbound reports whether a stanza of our side stops here.
+func (g *Gate) outbound(ctx context.Context, st *stanza.Stanza) (stop bool, err error) {
+	if st == nil || st.Type == stanza.TypeError || st.Type == stanza.Result {
+		return false, nil
+	}
+	blocked, err := g.blocked(ctx, st.From, st.To)
+	switch {
+	case err != nil:
+		return true, err
+	case blocked && st.Kind == stanza.Presence:
+		return true, nil
+	case blocked:
+		return true, ErrBlocked
+	}
+	if st.From.Local() != "" && (st.Kind == stanza.Message || st.Type == stanza.Subscribe || st.Type == stanza.Subscribed) {
+		g.init()
+		g.written.put([2]jid.JID{st.From.Bare(), st.To.Bare()}, struct{}{})
+	}
+	return false, nil
+}
+
+// known reports whether sender is no stranger to user.
+func (g *Gate) known(ctx context.Context, user, sender jid.JID) (bool, error) {
+	if _, ok := g.written.get([2]jid.JID{user, sender}); ok {
+		return true, nil
+	}
+	if g.Known == nil {
+		return false, nil
+	}
+	known, err := g.Known(ctx, user, sender)
+	if err != nil {
+		return false, fmt.Errorf("gate: does %s know %s: %w", user, sender, err)
+	}
+	return known, nil
+}
+
+// Contacts knows the contacts of a user: whoever is in the roster, and whoever
+// the user has asked or granted something.
+func Contacts(store roster.Store) func(ctx context.Context, user, sender jid.JID) (bool, error) {
+	return func(ctx context.Context, user, sender jid.JID) (bool, error) {
+		var item roster.Item
+		_, err := store.Update(ctx, user, sender, func(it roster.Item) (roster.Item, error) {
+			item = it
+			return it, errRead
+		})
+		if !errors.Is(err, errRead) {
+			return false, err
+		}
+		return item.InRoster() || item.Approved || item.Ask, nil
+	}
+}
+
+// errRead ends an update that was only to read.
+var errRead = errors.New("gate: only read")
+
+// Features implements [disco.FeatureLister] with what Next can do.
+func (g *Gate) Features() []string {
+	var list []string
+	if f, ok := g.Next.(disco.FeatureLister); ok {
+		list = f.Features()
+	}
+	if g.OnReport != nil {
+		list = append(list, NSReporting)
+	}
+	return list
+}
+
+// spend takes one from the budgets of a stranger and of their domain.
+func (g *Gate) spend(sender jid.JID) bool {
+	now := time.Now()
+	one, all := orDefault(g.StrangerRate, 3), orDefault(g.DomainRate, 60)
+	return (one < 0 || spend(g.strangers, sender.Bare(), one, now)) && (all < 0 || spend(g.domains, sender.Host(), all, now))
+}
+
+// errNoOut tells of a Gate that has nowhere to send.
+var errNoOut = errors.New("gate: no Out")
+
+func (g *Gate) logger() *slog.Logger {
+	if g.Logger != nil {
+		return g.Logger
+	}
+	return slog.Default()
+}
