@@ -48,6 +48,33 @@ type Config struct {
 	// Verifier decides whether a certificate speaks for a remote domain.
 	// Nil: [PKIX] with the system's roots.
 	Verifier Verifier
+	// DNSSEC believes the resolver when it says that DNSSEC vouches for records.
+	// Then TLSA records prove domains (DANE, RFC 7673), and of a server that has
+	// some nothing else does; and a certificate may name the host of a signed SRV
+	// record instead of the domain. Set it only if the name servers validate and
+	// nobody can interfere on the way to them, as on the same machine. A Resolver
+	// has to be a [ValidatingResolver] for it. False: nothing of this.
+	DNSSEC bool
+	// POSH lets the web server of a domain name certificates that Verifier does not
+	// accept (RFC 7711, RFC 7712). False: nobody asks web servers.
+	POSH bool
+	// Web fetches documents for POSH. Nil: a client for HTTPS that finds and
+	// connects to servers as this one does, Reach included, and trusts the roots of
+	// Verifier if that is a [PKIX], else the system's.
+	Web Fetcher
+	// Revoked is asked about each certificate that has proved a domain, when the
+	// OCSP response stapled to it, if there is one, has been found good; an error
+	// refuses the peer. To insist on a response refuse when cs.OCSPResponse is
+	// empty. Nil: none is refused.
+	Revoked func(ctx context.Context, domain jid.JID, cs *tls.ConnectionState) error
+	// Identities remembers how domains proved themselves. Nil: a [MemIdentities]
+	// for Limits.Identities.
+	Identities IdentityStore
+	// OnChange is asked when a domain proves itself in a surprising way; see
+	// [Change]. An error keeps the stream out: what there is for the domain waits,
+	// with pauses between attempts, as if it were out of reach. Nil: changes are
+	// logged and traced (Trace.IdentityChanged), and accepted.
+	OnChange func(ctx context.Context, change Change) error
 	// Policy is asked before a stream with a remote domain is opened or
 	// accepted; an error refuses it. Nil: federate with everyone.
 	Policy func(ctx context.Context, remote jid.JID) error
@@ -134,7 +161,8 @@ func (f DirectoryFunc) UserExists(ctx context.Context, u jid.JID) (bool, error) 
 // Implementations are safe for concurrent use.
 type Verifier interface {
 	// VerifyPeer returns nil if the certificates in cs prove the domain. It is
-	// called for both roles, after every handshake.
+	// called for both roles, after every handshake. With Config.DNSSEC domain may
+	// be a host to which a signed SRV record delegates the domain.
 	VerifyPeer(ctx context.Context, domain jid.JID, cs *tls.ConnectionState) error
 }
 

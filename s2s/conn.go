@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"isthmus.im/internal/locate"
 	"isthmus.im/internal/stream"
 	"isthmus.im/internal/xmlscan"
 	"isthmus.im/jid"
@@ -30,8 +31,9 @@ type conn struct {
 	mechanism     string
 	lang          string // of what the peer sends without saying so itself
 	since         time.Time
-	method        Method    // how the peer proved its domain
-	assurance     Assurance // the same, with the rest; set by open
+	target        locate.Target // of an outgoing stream: the server that DNS named
+	method        Method        // how the peer proved its domain
+	assurance     Assurance     // the same, with the rest; set by open
 
 	dialback   *dialbackStream // nil: off, or still negotiating
 	questioned bool            // the peer asked about a key while negotiating

@@ -41,7 +41,7 @@ func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *Connect
 		}
 		defer s.running.Done()
 		begin := time.Now()
-		c, err := s.dial(ctx, r, l, addr, t.Direct)
+		c, err := s.dial(ctx, r, l, t, addr)
 		if trace := s.trace.Dial; trace != nil {
 			trace(r.Remote, addr.String(), time.Since(begin), err)
 		}
@@ -59,10 +59,19 @@ func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *Connect
 		if targets, _ = s.elsewhere(ctx, more); len(targets) == 0 {
 			break
 		}
+		for i := range targets {
+			targets[i].Authentic = false // it was not the domain's DNS that named them
+		}
 	}
 	if err == nil {
 		if l == nil {
 			return c, nil
+		}
+		if err := s.recognize(ctx, c, c.remote, c.method); err != nil {
+			c.end(nil)
+			c.sock.Close()
+			failed.add(Attempt{Target: r.Remote.String(), Addr: c.addr().String(), Stage: StageChange, Err: err}, false)
+			return nil, failed
 		}
 		if err = c.open(); err == nil {
 			if err = s.still(ctx, c, changes); err == nil {
@@ -84,6 +93,7 @@ func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *Connect
 		if errors.As(f.Err, &se) {
 			a.Stage, a.Err = se.stage, se.err
 			final = se.stage >= StageIdentity && !undecided(se.err) || se.stage == StageDNS || errors.As(f.Err, new(*stream.TLSError)) || finalError(se.err)
+			final = final && !errors.As(f.Err, new(*tlsaError))
 		}
 		failed.add(a, final)
 	}
@@ -107,6 +117,14 @@ func (e *ConnectError) add(a Attempt, final bool) {
 
 // mayReach reports whether the host lets us connect to a domain.
 func (s *Server) mayReach(ctx context.Context, remote jid.JID) error {
+	if err := s.usual(remote); err != nil || s.policy == nil {
+		return err
+	}
+	return s.policy(ctx, remote)
+}
+
+// usual reports whether Config.Reach permits domains or hosts of this kind.
+func (s *Server) usual(remote jid.JID) error {
 	switch {
 	case remote.IsIPLiteral():
 		if !s.reach.Literals {
@@ -115,10 +133,15 @@ func (s *Server) mayReach(ctx context.Context, remote jid.JID) error {
 	case !s.reach.Dotless && !strings.Contains(strings.TrimSuffix(remote.Domain(), "."), "."):
 		return errDotless
 	}
-	if s.policy == nil {
-		return nil
+	return nil
+}
+
+// reachable reports whether Config.Reach permits an address.
+func (s *Server) reachable(addr netip.Addr) error {
+	if why, forbidden := locate.Forbidden(addr); forbidden && !s.reach.Private {
+		return fmt.Errorf("s2s: address not allowed: %s", why)
 	}
-	return s.policy(ctx, remote)
+	return nil
 }
 
 var (
@@ -144,9 +167,9 @@ func (e *stageError) Unwrap() error { return e.err }
 
 // dial tries one address, up to an authenticated stream, or for a nil link up to
 // one that could be authenticated. The error is a *stageError.
-func (s *Server) dial(ctx context.Context, r Route, l *link, addr netip.AddrPort, direct bool) (*conn, error) {
-	if why, forbidden := locate.Forbidden(addr.Addr()); forbidden && !s.reach.Private {
-		return nil, &stageError{StageDNS, fmt.Errorf("s2s: address not allowed: %s", why)}
+func (s *Server) dial(ctx context.Context, r Route, l *link, t locate.Target, addr netip.AddrPort) (*conn, error) {
+	if err := s.reachable(addr.Addr()); err != nil {
+		return nil, &stageError{StageDNS, err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
 	defer cancel()
@@ -156,15 +179,15 @@ func (s *Server) dial(ctx context.Context, r Route, l *link, addr netip.AddrPort
 	}
 	locate.Connected(ctx)
 	c := s.newConn(sock, true)
-	c.local, c.remote, c.link = r.Local, r.Remote, l
-	if direct {
+	c.local, c.remote, c.target, c.link = r.Local, r.Remote, t, l
+	if t.Direct {
 		sock.SetDeadline(time.Now().Add(s.limits.Negotiation))
 		if err := c.handshake(ctx, r.Local, r.Remote); err != nil {
 			sock.Close()
 			return nil, &stageError{StageTLS, err}
 		}
 	}
-	cfg := stream.Config{Role: stream.Initiator, Local: r.Local, Remote: r.Remote, Secure: direct, NewID: newID, AskOnly: l == nil}
+	cfg := stream.Config{Role: stream.Initiator, Local: r.Local, Remote: r.Remote, Secure: t.Direct, NewID: newID, AskOnly: l == nil}
 	if l != nil {
 		cfg.Bidi, cfg.Limits, cfg.Dialback = s.bidi, s.announced(), s.dialbackOffer()
 	}

@@ -75,14 +75,21 @@ func (s *Server) judge(ctx context.Context, c *conn, q *dialback.Question) (Meth
 	if err := s.permits(ctx, Route{q.Local(), q.Remote()}); err != nil {
 		return 0, dialback.Unverified(q, dialback.PolicyViolation, "federation with "+q.Remote().String()+" is not allowed here")
 	}
-	if method, err := c.proof(ctx, q.Remote()); err == nil {
-		return method, dialback.Verdict{}
+	var verdict dialback.Verdict
+	method, err := c.proof(ctx, q.Remote())
+	switch {
+	case errors.As(err, new(*disprovedError)):
+		return 0, dialback.Unverified(q, dialback.PolicyViolation, "the certificate shown is known to be a wrong one for "+q.Remote().String()+": "+err.Error())
+	case err != nil:
+		if verdict = s.ask(ctx, c, q); verdict.Type() != dialback.Valid {
+			return 0, verdict
+		}
+		method = MethodDialback
 	}
-	verdict := s.ask(ctx, c, q)
-	if verdict.Type() == dialback.Valid {
-		return MethodDialback, verdict
+	if s.recognize(ctx, c, q.Remote(), method) != nil {
+		return 0, dialback.Unverified(q, dialback.PolicyViolation, unrecognized(q.Remote()))
 	}
-	return 0, verdict
+	return method, verdict
 }
 
 // ask puts a question to a server of the domain: by the stream to it, if there is

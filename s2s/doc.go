@@ -31,9 +31,19 @@
 //
 // Every stream is encrypted with TLS 1.2 or later and authenticated with
 // certificates in both directions (SASL EXTERNAL). [Dialback] permits a weaker
-// proof where there is no certificate, and [Assurance] tells which it was; nothing
-// permits streams without TLS. Which certificates speak for which domain is decided by
-// Config.Verifier, by default [PKIX]. A stanza is accepted only if the domain
+// proof where there is no certificate, and nothing permits streams without TLS.
+// Which certificates speak for which domain is decided by Config.Verifier, by
+// default [PKIX], and where that is switched on by TLSA records (DANE,
+// Config.DNSSEC) or the domain's web server (Config.POSH). Which [Method] it was is
+// part of the [Assurance], which [Server.Streams] shows and [AssuranceOf] gives to
+// handlers. What is remembered of it from one stream to the next makes a surprising
+// [Change] an event, which Config.OnChange may turn into a pause.
+//
+// What is on by default: PKIX, the check of stapled OCSP responses, and the memory
+// of identities, which tells and does not refuse. What is not: everything that
+// believes DNS or a web server.
+//
+// A stanza is accepted only if the domain
 // of its From was authenticated on the stream it came by and the domain of its
 // To is local; a peer that breaks this rule loses the stream. The same is
 // checked of everything the service sends, which gets an error instead.

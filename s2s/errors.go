@@ -44,9 +44,10 @@ const (
 	StageTLS                       // the handshake failed, or TLS was not offered
 	StageIdentity                  // the certificate does not speak for the domain
 	StageAuth                      // the peer did not accept our certificate
+	StageChange                    // Config.OnChange did not accept how the peer proved the domain
 )
 
-var stageNames = [...]string{"unknown", "policy", "dns", "dial", "stream", "tls", "identity", "auth"}
+var stageNames = [...]string{"unknown", "policy", "dns", "dial", "stream", "tls", "identity", "auth", "change"}
 
 func (s Stage) String() string {
 	if int(s) < len(stageNames) {
@@ -135,6 +136,10 @@ func (e *ConnectError) Stanza() *stanza.Error {
 		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait,
 			Text: "the DNS look-up for " + e.Domain.String() + " failed"}
 	case StageIdentity:
+		if !e.Final {
+			return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait,
+				Text: "whether the certificate of " + e.Domain.String() + " is valid for it could not be found out"}
+		}
 		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Cancel,
 			Text: "the certificate of " + e.Domain.String() + " is not valid for it"}
 	case StageAuth:
@@ -143,6 +148,9 @@ func (e *ConnectError) Stanza() *stanza.Error {
 		}
 		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Cancel,
 			Text: e.Domain.String() + " did not accept the certificate of this server"}
+	case StageChange:
+		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait,
+			Text: unrecognized(e.Domain)}
 	case StageTLS:
 		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Cancel,
 			Text: "no encrypted connection to " + e.Domain.String() + " is possible"}

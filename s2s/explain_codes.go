@@ -49,6 +49,12 @@ const (
 	CodeCertificateAuthority Code = "certificate-unknown-authority"
 	CodeCertificateUsage     Code = "certificate-wrong-usage"
 	CodeCertificateInvalid   Code = "certificate-invalid" // any other reason
+	CodeRevoked              Code = "certificate-revoked"
+	CodeStapleUnusable       Code = "ocsp-response-unusable"
+	CodeDANEMismatch         Code = "dane-mismatch"    // TLSA records name another certificate
+	CodeTLSAUnavailable      Code = "tlsa-unavailable" // whether there are TLSA records could not be found out
+	CodePOSHMismatch         Code = "posh-mismatch"    // the domain's web server names another certificate
+	CodeIdentityChanged      Code = "identity-changed" // not as it was before, in a surprising way
 	CodeExpires30            Code = "certificate-expires-30-days"
 	CodeExpires7             Code = "certificate-expires-7-days"
 	CodeExpires1             Code = "certificate-expires-1-day"
@@ -159,6 +165,18 @@ func remedyOfCertificates(c Code, local, remote string) string {
 			remote + " has to send its whole chain, or its authority be added to the roots of this server."
 	case CodeCertificateUsage:
 		return "The certificate of " + remote + " is restricted to another purpose: it needs serverAuth, and better clientAuth too."
+	case CodeRevoked:
+		return "The certificate of " + remote + " was revoked: it needs a new one, with a new key."
+	case CodeStapleUnusable:
+		return "The server of " + remote + " staples an OCSP response that does not do: its administrator has to renew or remove it, and check the clock."
+	case CodeDANEMismatch:
+		return "The TLSA records in the DNS of " + remote + " name another certificate: they have to be changed together with the certificate (RFC 7671 section 8)."
+	case CodeTLSAUnavailable:
+		return "The name servers in the zone of the host, or the resolver of this server, do not answer questions for TLSA records, which may also be an attack."
+	case CodePOSHMismatch:
+		return "The certificate is not valid for " + remote + ", and the POSH document on its web server names another one: it has to be brought up to date."
+	case CodeIdentityChanged:
+		return "Ask the administrators of " + remote + ", by another way, whether they have changed their certificate; Config.OnChange decides what is done until then."
 	case CodeCertificateInvalid:
 		return "The certificate of " + remote + " was refused; the detail says why."
 	case CodeExpires30, CodeExpires7, CodeExpires1:

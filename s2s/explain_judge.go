@@ -3,14 +3,18 @@ package s2s
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"syscall"
 	"time"
 
+	"isthmus.im/internal/dane"
 	"isthmus.im/internal/dialback"
 	"isthmus.im/internal/locate"
 	"isthmus.im/internal/pkixid"
+	"isthmus.im/internal/posh"
+	"isthmus.im/internal/staple"
 	"isthmus.im/internal/stream"
 )
 
@@ -69,10 +73,23 @@ func codeOfHandshake(err error) Code {
 	}
 }
 
-// codeOfIdentity judges the error of a Verifier.
+// codeOfIdentity judges why a domain was not proved. What DNS or a web server says
+// of a certificate tells more than that no authority vouches for it.
 func codeOfIdentity(err error) Code {
 	var e *pkixid.Error
-	if !errors.As(err, &e) {
+	var response *staple.Error
+	switch {
+	case errors.As(err, &response) && response.Revoked:
+		return CodeRevoked
+	case errors.As(err, &response):
+		return CodeStapleUnusable
+	case errors.As(err, new(*dane.MismatchError)):
+		return CodeDANEMismatch
+	case errors.As(err, new(*tlsaError)):
+		return CodeTLSAUnavailable
+	case errors.As(err, new(*posh.MismatchError)):
+		return CodePOSHMismatch
+	case !errors.As(err, &e):
 		return CodeCertificateInvalid
 	}
 	switch e.Reason {
@@ -91,6 +108,19 @@ func codeOfIdentity(err error) Code {
 	default:
 		return CodeCertificateInvalid
 	}
+}
+
+// withCause adds what peers are not told.
+func withCause(err error) error {
+	var records *tlsaError
+	var document *posh.FetchError
+	switch {
+	case errors.As(err, &records):
+		return fmt.Errorf("%w (%v)", err, records.err)
+	case errors.As(err, &document):
+		return fmt.Errorf("%w (%v)", err, document.Err)
+	}
+	return err
 }
 
 // codeOfExpiry warns of a certificate that ends soon.

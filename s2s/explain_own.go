@@ -117,7 +117,7 @@ func (p *probe) visit(ctx context.Context) {
 	s := p.s
 	other, err := New(Config{
 		Services: []string{stranger}, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Handler: stanza.NewMux(),
-		Verifier: s.verifier, Resolver: s.resolver, Dialer: s.dialer, Limits: s.limits, Logger: s.log,
+		Verifier: s.verifier, DNSSEC: s.secure != nil, POSH: s.posh != nil, Web: s.web, Revoked: s.revoked, Resolver: s.resolver, Dialer: s.dialer, Limits: s.limits, Logger: s.log,
 		Reach: Reach{Private: true, Literals: true, Dotless: true},
 	})
 	if err != nil {

@@ -71,7 +71,7 @@ func (p *probe) reach(ctx context.Context, shallow bool) {
 			if forbidden && !p.s.reach.Private {
 				p.found(StepAddress, StatusFailed, CodeForbiddenAddress, why)
 			} else {
-				done = p.attempt(ctx, t.Direct, shallow)
+				done = p.attempt(ctx, t, shallow)
 			}
 			p.addr = ""
 			if done && !shallow || ctx.Err() != nil {
@@ -117,7 +117,7 @@ func (p *probe) addresses(ctx context.Context, t locate.Target, domain string) [
 
 // attempt opens a stream to one address and reports whether that worked. A
 // shallow one ends with the verdict on the peer's certificate.
-func (p *probe) attempt(ctx context.Context, direct, shallow bool) bool {
+func (p *probe) attempt(ctx context.Context, t locate.Target, shallow bool) bool {
 	limited, cancel := context.WithTimeout(ctx, p.s.limits.Negotiation)
 	sock, err := p.s.dialer.DialContext(limited, "tcp", p.addr)
 	cancel()
@@ -129,10 +129,10 @@ func (p *probe) attempt(ctx context.Context, direct, shallow bool) bool {
 	talk, stop := context.WithCancel(ctx) // the socket's deadline limits its time
 	defer stop()
 	c := p.s.newConn(sock, true)
-	c.local, c.remote = p.local, p.remote
-	v := &view{p: p, c: c, secure: direct, shallow: shallow, stop: stop}
+	c.local, c.remote, c.target = p.local, p.remote, t
+	v := &view{p: p, c: c, secure: t.Direct, shallow: shallow, stop: stop}
 	c.watch = v.saw
-	if direct {
+	if t.Direct {
 		sock.SetDeadline(time.Now().Add(p.s.limits.Negotiation))
 		if err := c.handshake(talk, p.local, p.remote); err != nil {
 			sock.Close()
@@ -142,7 +142,7 @@ func (p *probe) attempt(ctx context.Context, direct, shallow bool) bool {
 		v.saw(stream.Secured{})
 	}
 	end, err := c.negotiate(talk, stream.New(stream.Config{
-		Role: stream.Initiator, Local: p.local, Remote: p.remote, Secure: direct, NewID: newID,
+		Role: stream.Initiator, Local: p.local, Remote: p.remote, Secure: t.Direct, NewID: newID,
 		Bidi: p.s.bidi, Limits: p.s.announced(), Dialback: p.s.dialbackOffer(),
 	}))
 	if shallow && v.verified {
@@ -159,7 +159,7 @@ func (p *probe) attempt(ctx context.Context, direct, shallow bool) bool {
 	if err != nil {
 		sock.Close()
 		step, code := judge(err, v)
-		p.failedIn(ctx, step, code, err)
+		p.failedIn(ctx, step, code, withCause(err))
 		return false
 	}
 	p.report.Reachable = true
@@ -383,7 +383,24 @@ func (v *view) identity() {
 		return
 	}
 	status, code := codeOfExpiry(chain[0].NotAfter, time.Now())
-	v.p.found(StepIdentity, status, code, describe(chain[0]))
+	v.p.found(StepIdentity, status, code, "proved by "+v.c.method.String()+"; "+describe(chain[0]))
+	v.p.compare(v.c)
+}
+
+// compare warns of an identity that is not the one that is remembered. Nothing is
+// remembered of what is seen here.
+func (p *probe) compare(c *conn) {
+	cs := c.tls.ConnectionState()
+	change := Change{Domain: p.remote, Outgoing: true, After: assure(c.method, &cs, p.begin)}
+	ctx, cancel := context.WithTimeout(p.s.ctx, p.s.limits.Negotiation)
+	defer cancel()
+	err := p.s.identities.UpdateIdentity(ctx, p.remote, true, func(old Identity) Identity {
+		change.Before = old.Accepted
+		return old
+	})
+	if err == nil && change.surprising() {
+		p.found(StepIdentity, StatusWarning, CodeIdentityChanged, change.String())
+	}
 }
 
 // describe says for whom a certificate speaks, until when, and who says so.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -205,4 +206,44 @@ func TestExplainDirectTLS(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The step of the certificate says by which method it was accepted, and whether
+// that is a surprise; to look is not to remember.
+func TestExplainIdentity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newPast(t, s2s.Config{})
+		h.romeo.Handle(stanza.NewMux())
+		own := testca.SelfSigned(testca.Options{})
+		identity := func() (details []string) {
+			r := h.fed.Explain(t.Context(), jid.MustParse(here), jid.MustParse(there), nil)
+			for _, f := range r.Findings {
+				if f.Step == s2s.StepIdentity {
+					details = append(details, string(f.Status)+" "+f.Detail)
+				}
+			}
+			return details
+		}
+		check := func(want ...string) {
+			t.Helper()
+			got := identity()
+			if !slices.EqualFunc(got, want, strings.HasPrefix) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		h.again(t)
+		h.romeo.Handle(stanza.NewMux())
+		check("ok proved by PKIX; names montague.example")
+		h.cert.set(own)
+		h.n.SetTLSA(host, 5269, s2stest.TLSAFor(3, 1, 1, own.Leaf))
+		check("ok proved by DANE; names nothing")
+		h.n.SetTLSA(host, 5269)
+		h.cert.set(h.other.Issue(testca.Options{DNS: []string{there}}))
+		for range 2 {
+			check("ok proved by PKIX", `warning montague.example shows a certificate of "SERIALNUMBER=`)
+		}
+		if got := h.events.since(); strings.Contains(got, "outgoing true") {
+			t.Errorf("events: %s", got)
+		}
+	})
 }

@@ -34,6 +34,13 @@ func (w *world) peer(cert tls.Certificate) {
 	w.n.PeerConfig(s2s.Config{Services: []string{there}, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 }
 
+// stapled starts the peer with an OCSP response to its certificate.
+func (w *world) stapled(o testca.OCSP) {
+	ca := testca.New()
+	w.peer(ca.Staple(ca.Issue(testca.Options{DNS: []string{there}}), o))
+	w.cfg.Verifier = s2s.PKIX{Roots: ca.Pool()}
+}
+
 // script makes the peer a program that gets every connection.
 func (w *world) script(f func(net.Conn)) {
 	l := w.n.Listen(there)
@@ -180,6 +187,24 @@ var faults = []struct {
 	{s2s.CodeCertificateAuthority, s2s.StepIdentity, func(w *world) { w.peer(testca.SelfSigned(testca.Options{DNS: []string{there}})) }},
 	{s2s.CodeCertificateUsage, s2s.StepIdentity, func(w *world) {
 		w.peer(w.n.Issue(testca.Options{DNS: []string{there}, Usage: testca.CodeSigning}))
+	}},
+	{s2s.CodeRevoked, s2s.StepIdentity, func(w *world) { w.stapled(testca.OCSP{Revoked: true}) }},
+	{s2s.CodeStapleUnusable, s2s.StepIdentity, func(w *world) { w.stapled(testca.OCSP{Unknown: true}) }},
+	{s2s.CodeDANEMismatch, s2s.StepIdentity, func(w *world) {
+		w.cfg.DNSSEC = true
+		w.n.SignDNS(".", true)
+		w.n.SetTLSA(host, 5269, s2stest.TLSAFor(3, 1, 1, w.n.Authority()))
+		w.n.Peer(there)
+	}},
+	{s2s.CodeTLSAUnavailable, s2s.StepIdentity, func(w *world) {
+		w.cfg.DNSSEC = true
+		w.n.SignDNS(".", true)
+		w.n.FailDNS("_5269._tcp."+host, s2stest.ServFail)
+		w.n.Peer(there)
+	}},
+	{s2s.CodePOSHMismatch, s2s.StepIdentity, func(w *world) {
+		w.cfg.POSH, w.cfg.Web = true, &pages{byURL: map[string]string{poshURL: lists(60, w.n.Certificate(there))}}
+		w.peer(testca.SelfSigned(testca.Options{}))
 	}},
 	{s2s.CodeCertificateInvalid, s2s.StepIdentity, func(w *world) { w.n.Peer(there); w.cfg.Verifier = refusal{} }},
 	{s2s.CodeNoExternal, s2s.StepFeatures, func(w *world) {

@@ -150,6 +150,10 @@ func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 		c.end(notPermitted(c, err))
 		return nil, err
 	}
+	if err := s.recognize(ctx, c, c.remote, c.method); err != nil {
+		c.end(&stream.Error{Condition: stream.PolicyViolation, Text: unrecognized(c.remote)})
+		return nil, err
+	}
 	if s.dialback != nil {
 		c.dialback = s.newDialback(c, ready.Dialback)
 		c.dialback.certified()

@@ -34,6 +34,9 @@ type Limits struct {
 	Domains         int           // pairs of domains that a peer may send for on one stream by Server Dialback (XEP-0220); 64
 	Verifications   int           // dialback keys being verified; 256
 	Verification    time.Duration // time to have a dialback key verified; 20 s
+	Document        int           // size of a document from a web server (POSH); 64 KiB
+	Fetch           time.Duration // time to get such a document; 10 s
+	Identities      int           // remembered ways in which domains proved themselves, one for each direction; 10,000
 	Requests        int           // requests waiting for their answers; 100,000
 	SessionBytes    int           // size of what waits to be read by a session; 4 MiB
 	SessionSent     int           // requests of a session that may be answered yet, and as many of its other stanzas that errors may come for; 4,096
@@ -86,6 +89,8 @@ func (l *Limits) fill() error {
 		{"Negotiating", &l.Negotiating, 1024},
 		{"Domains", &l.Domains, 64},
 		{"Verifications", &l.Verifications, 256},
+		{"Document", &l.Document, 64 << 10},
+		{"Identities", &l.Identities, 10_000},
 		{"Requests", &l.Requests, 100_000},
 		{"SessionBytes", &l.SessionBytes, 4 << 20},
 		{"SessionSent", &l.SessionSent, 4096},
@@ -119,6 +124,7 @@ func (l *Limits) fill() error {
 		{"Write", &l.Write, time.Minute},
 		{"Idle", &l.Idle, 10 * time.Minute},
 		{"Close", &l.Close, 5 * time.Second},
+		{"Fetch", &l.Fetch, 10 * time.Second},
 		{"HandlerTime", &l.HandlerTime, 30 * time.Second},
 		{"Verification", &l.Verification, 20 * time.Second},
 	}

@@ -39,7 +39,8 @@ func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Action,
 			case stream.StartTLS:
 				answer = c.secure(ctx, a.Local, limit)
 			case stream.Verify:
-				answer = stream.Verified{Err: c.verify(ctx, a.Domain)}
+				err := c.verify(ctx, a.Domain)
+				answer = stream.Verified{Err: err, Disproved: errors.As(err, new(*disprovedError))}
 			case stream.Question:
 				answer = c.answerQuestion(a.Raw)
 			case stream.Ready, stream.Handover:

@@ -23,6 +23,12 @@ type PKIX struct {
 
 // VerifyPeer returns nil if the peer's certificate speaks for domain.
 func (p PKIX) VerifyPeer(_ context.Context, domain jid.JID, cs *tls.ConnectionState) error {
-	_, err := pkixid.Verify(cs.PeerCertificates, domain.ASCIIDomain(), pkixid.Options{Roots: p.Roots})
+	_, err := p.chains(domain, cs)
 	return err
+}
+
+// chains returns the chains that were verified, the peer's certificate first.
+func (p PKIX) chains(domain jid.JID, cs *tls.ConnectionState) ([][]*x509.Certificate, error) {
+	m, err := pkixid.Verify(cs.PeerCertificates, domain.ASCIIDomain(), pkixid.Options{Roots: p.Roots})
+	return m.Chains, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"isthmus.im/internal/lane"
 	"isthmus.im/internal/locate"
+	"isthmus.im/internal/posh"
 	"isthmus.im/internal/xmlscan"
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
@@ -31,6 +32,10 @@ type Server struct {
 	policy   func(ctx context.Context, remote jid.JID) error
 	resolver Resolver
 	dialer   Dialer
+	secure   ValidatingResolver // nil: DNSSEC is not believed
+	web      Fetcher
+	posh     *posh.Client // nil: web servers are not asked
+	revoked  func(ctx context.Context, domain jid.JID, cs *tls.ConnectionState) error
 	tls      *tls.Config
 	statics  statics // its certificates
 	addr     string
@@ -63,6 +68,9 @@ type Server struct {
 
 	lmu   sync.RWMutex
 	links routes
+
+	identities IdentityStore
+	onChange   func(ctx context.Context, change Change) error
 
 	outbox     Outbox
 	resumed    atomic.Bool // what it held at the start
@@ -133,13 +141,16 @@ func New(cfg Config) (*Server, error) {
 		s.verifier = PKIX{}
 	}
 	if s.resolver == nil {
-		s.resolver = &locate.Client{Servers: cfg.DNS}
+		s.resolver = &locate.Client{Servers: cfg.DNS, TrustAD: cfg.DNSSEC}
 	}
 	if s.dialer == nil {
 		s.dialer = &net.Dialer{}
 	}
 	if s.log == nil {
 		s.log = slog.Default()
+	}
+	if err := s.setProofs(&cfg); err != nil {
+		return nil, err
 	}
 	if cfg.Trace != nil {
 		s.trace = *cfg.Trace

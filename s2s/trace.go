@@ -19,8 +19,11 @@ type Trace struct {
 	StreamClose func(StreamInfo, error)
 	// AuthFailed reports an inbound stream that did not get as far.
 	AuthFailed func(remote jid.JID, addr string, err error)
-	StanzaIn   func(StreamInfo, *stanza.Stanza)
-	StanzaOut  func(StreamInfo, *stanza.Stanza)
+	// IdentityChanged reports a surprising change in how a domain proves itself,
+	// once; the error is that with which Config.OnChange refused it, or nil.
+	IdentityChanged func(Change, error)
+	StanzaIn        func(StreamInfo, *stanza.Stanza)
+	StanzaOut       func(StreamInfo, *stanza.Stanza)
 	// Handled reports that a handler is done with a stanza.
 	Handled func(s *stanza.Stanza, took time.Duration, err error)
 	// Bounced reports a stanza that could not be delivered.

@@ -88,7 +88,8 @@ var allowed = []struct {
 	{"e2ee/...", []string{"filippo.io/edwards25519/...", "jid", "presence/pep", "e2ee", "stanza", "stanza/..."}},
 
 	{"s2s", []string{
-		"internal/dialback", "internal/lane", "internal/locate", "internal/pkixid", "internal/stream", "internal/xmlscan",
+		"internal/dane", "internal/dialback", "internal/lane", "internal/locate", "internal/pkixid", "internal/posh", "internal/staple",
+		"internal/stream", "internal/xmlscan",
 		"jid", "stanza", "stanza/disco", "golang.org/x/net/publicsuffix", "mellium.im/sasl", "mellium.im/xmlstream", "mellium.im/xmpp/...",
 	}},
 	{"s2s/s2stest", []string{

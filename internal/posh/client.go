@@ -56,9 +56,24 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("posh: the certificate is none of those that %s names", e.Domain)
 }
 
+// FetchError says that there is no document, or that it could not be had.
+type FetchError struct {
+	Domain string
+	Err    error // from Fetch
+}
+
+// Error does not repeat what Fetch said, which may be about the network here: the
+// text is for the other side, too.
+func (e *FetchError) Error() string {
+	return fmt.Sprintf("posh: the document of %s cannot be had", e.Domain)
+}
+
+// Unwrap returns Err.
+func (e *FetchError) Unwrap() error { return e.Err }
+
 // Verify returns nil if the web server of a domain, given in A-labels, names the
-// certificate. The error is a [*MismatchError], or says why there is nothing
-// to compare with.
+// certificate. The error is a [*MismatchError], a [*FetchError], or says
+// what is wrong with a document.
 func (c *Client) Verify(ctx context.Context, domain string, cert *x509.Certificate) error {
 	for again := false; ; again = true {
 		e, err := c.lookup(ctx, domain, again)
@@ -136,11 +151,11 @@ func (c *Client) fetch(ctx context.Context, domain string, e *entry) {
 // document fetches the fingerprints of a domain. The lower of two times counts
 // (RFC 7711 section 6).
 func (c *Client) document(ctx context.Context, domain string) (Document, error) {
-	d, err := c.get(ctx, "https://"+domain+wellKnown)
+	d, err := c.get(ctx, domain, "https://"+domain+wellKnown)
 	if err != nil || d.URL == "" {
 		return d, err
 	}
-	prints, err := c.get(ctx, d.URL)
+	prints, err := c.get(ctx, domain, d.URL)
 	switch {
 	case err != nil:
 		return Document{}, err
@@ -151,10 +166,10 @@ func (c *Client) document(ctx context.Context, domain string) (Document, error) 
 	return prints, nil
 }
 
-func (c *Client) get(ctx context.Context, url string) (Document, error) {
+func (c *Client) get(ctx context.Context, domain, url string) (Document, error) {
 	text, err := c.Fetch(ctx, url)
 	if err != nil {
-		return Document{}, fmt.Errorf("posh: %w", err)
+		return Document{}, &FetchError{Domain: domain, Err: err}
 	}
 	return Parse(text)
 }

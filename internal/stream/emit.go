@@ -52,7 +52,7 @@ func (m *Machine) verify(domain jid.JID) {
 }
 
 // dialback reports whether Server Dialback may take the place of EXTERNAL.
-func (m *Machine) dialback() bool { return len(m.cfg.Dialback) > 0 }
+func (m *Machine) dialback() bool { return len(m.cfg.Dialback) > 0 && !m.disproved }
 
 // handOver leaves the rest to Server Dialback.
 func (m *Machine) handOver(d Handover) {

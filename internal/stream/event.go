@@ -26,7 +26,12 @@ type Secured struct{}
 // Verified answers a [Verify]. A nil Err means that the certificate the peer
 // showed in the TLS handshake is valid and speaks for the domain. The text of
 // any other Err is sent to the peer, so that its administrator can act on it.
-type Verified struct{ Err error }
+type Verified struct {
+	Err error
+	// Disproved says that the certificate is known to be a wrong one, so that
+	// Server Dialback is not to take its place. With a nil Err it means nothing.
+	Disproved bool
+}
 
 // Broken says that the scanner refused the peer's input, for a reason that the
 // peer is to be told as a stream error.

@@ -44,7 +44,7 @@ func events(script []byte, text string) []Event {
 		case 9, 10:
 			e = Verified{}
 		case 11:
-			e = Verified{errors.New(text)}
+			e = Verified{Err: errors.New(text)}
 		case 12:
 			e = Broken{text, text}
 		case 13:

@@ -26,7 +26,7 @@ func (m *Machine) serverVerified(domain jid.JID, err error) {
 		return
 	}
 	e := &IdentityError{Domain: domain, Err: err}
-	if m.dialback() || m.cfg.AskOnly {
+	if m.dialback() || m.cfg.AskOnly && !m.disproved {
 		m.unproved = e
 		return
 	}

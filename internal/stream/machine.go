@@ -129,6 +129,7 @@ type Machine struct {
 
 	verifying jid.JID // domain of the open Verify; zero when none is open
 	verified  jid.JID // domain that a Verified without error was for
+	disproved bool    // there was a Verified that said so
 	held      []Event // what came while a Verify was open
 	auth      []byte  // Receiver: the response whose authorization identity is being verified
 	tries     int     // Receiver: SASL handshakes that failed
@@ -210,6 +211,8 @@ func (m *Machine) step(e Event) {
 		m.verifying = jid.JID{}
 		if e.Err == nil {
 			m.verified = domain
+		} else if e.Disproved {
+			m.disproved = true
 		}
 		if m.cfg.Role == Initiator {
 			m.serverVerified(domain, e.Err)

@@ -144,7 +144,7 @@ func TestReasonsAreUnwrapped(t *testing.T) {
 	reason := errors.New("self-signed")
 	m := New(Config{Role: Initiator, Local: capulet, Remote: montague, Secure: true})
 	m.Start()
-	err := failed(t, m.Step(Verified{reason}))
+	err := failed(t, m.Step(Verified{Err: reason}))
 	var id *IdentityError
 	if !errors.Is(err, reason) || !errors.As(err, &id) || id.Domain != montague {
 		t.Errorf("fails with %v", err)

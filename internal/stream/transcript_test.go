@@ -21,6 +21,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of the transcr
 //	peer           bytes the peer sends, cut by the real scanner
 //	secured        the TLS handshake is done
 //	verified       the answer to verify; with a text it is refused
+//	disproved      the answer to verify that leaves nothing to Server Dialback
 //	lost, expired  the event of that name
 //
 // and the outputs are the actions, named after their types. "<stream:stream …"
@@ -38,7 +39,7 @@ func TestTranscripts(t *testing.T) {
 
 func isInput(key string) bool {
 	switch key {
-	case "role", "local", "remote", "secure", "bidi", "serves", "features", "dialback", "askonly", "start", "peer", "secured", "verified", "lost", "expired":
+	case "role", "local", "remote", "secure", "bidi", "serves", "features", "dialback", "askonly", "start", "peer", "secured", "verified", "disproved", "lost", "expired":
 		return true
 	}
 	return false
@@ -90,12 +91,12 @@ func (p *player) step(l transcript.Line) []transcript.Line {
 		p.hear(strings.ReplaceAll(l.Value, short, long))
 	case "secured":
 		p.do(p.m.Step(Secured{}))
-	case "verified":
+	case "verified", "disproved":
 		var err error
 		if l.Value != "" {
 			err = errors.New(l.Value)
 		}
-		p.do(p.m.Step(Verified{err}))
+		p.do(p.m.Step(Verified{Err: err, Disproved: l.Key == "disproved"}))
 	case "lost":
 		p.do(p.m.Step(Lost{errors.New(l.Value)}))
 	case "expired":
