@@ -137,11 +137,11 @@ func (c *conn) management(t *xmlscan.Token) error {
 		}
 		c.handled = 0
 		c.counting.Store(true)
-		if err := c.write([]byte(c.enabled(attr(t, "resume")))); err != nil || c.link == nil {
-			return err
+		answer := c.enabled(attr(t, "resume"))
+		if c.link != nil && c.link.acksOffered(c, answer) {
+			return nil
 		}
-		c.link.acksOffered(c)
-		return nil
+		return c.write([]byte(answer))
 	case "resume":
 		return c.answerResume(t)
 	}
@@ -229,16 +229,21 @@ func (a *acks) resumable(id, most string) {
 }
 
 // acksOffered starts to ask for acknowledgements on the peer's stream, which the
-// peer has enabled for both directions. The peer does not count what was written
-// before.
-func (l *link) acksOffered(c *conn) {
+// peer has enabled for both directions. The peer counts what it reads behind the
+// answer, which is therefore written by whoever writes stanzas: between them it
+// could be anywhere. It reports false if none are written to the stream.
+func (l *link) acksOffered(c *conn, answer string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conn != c {
-		return
+		return false
 	}
+	c.preamble = append(c.preamble, answer...)
 	c.acks = c.newAcks(acksOn)
 	c.acks.skip = l.q.doubt
+	c.acks.want = true
+	l.wakeUp()
+	return true
 }
 
 // acknowledged forgets what the peer has handled. It reports false if that is
