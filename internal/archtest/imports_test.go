@@ -93,7 +93,7 @@ var allowed = []struct {
 		"jid", "stanza", "stanza/disco", "golang.org/x/net/publicsuffix", "mellium.im/sasl", "mellium.im/xmlstream", "mellium.im/xmpp/...",
 	}},
 	{"s2s/s2stest", []string{
-		"github.com/miekg/dns", "internal/locate", "internal/memnet", "internal/testca", "internal/transcript", "internal/xmlscan",
+		"github.com/miekg/dns", "internal/locate", "internal/memnet", "internal/pkixid", "internal/testca", "internal/transcript", "internal/xmlscan",
 		"jid", "s2s", "stanza", "stanza/...",
 	}},
 	{"s2s/outboxsql", []string{"internal/sqldb", "jid", "s2s", "stanza"}},

@@ -1,6 +1,7 @@
 package s2stest
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -72,7 +73,9 @@ func (n *Network) close() {
 		s.close()
 	}
 	for _, p := range peers {
-		p.srv.close()
+		if srv := p.engine(); srv != nil {
+			srv.close()
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -88,6 +91,13 @@ func (n *Network) close() {
 func (s *server) close() {
 	s.Close()
 	s.serving.Wait()
+}
+
+func (s *server) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s.Shutdown(ctx)
+	s.close()
 }
 
 // Server starts a server for the domains of cfg and closes it with the test.

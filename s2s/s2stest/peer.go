@@ -2,8 +2,7 @@ package s2stest
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,14 +20,15 @@ type Peer struct {
 	t      TB
 	n      *Network
 	domain jid.JID
-	srv    *server
+	launch func() engine
 	got    chan struct{} // buffered; something was put into inbox
 
 	mu       sync.Mutex
+	srv      engine // nil: stopped
 	inbox    []*stanza.Stanza
 	handler  stanza.Handler
 	ignore   bool
-	log      []string // the last stanzas both ways
+	history  history
 	captured map[string]string
 }
 
@@ -42,14 +42,78 @@ func (n *Network) Peer(domain string) *Peer {
 // own. Use it for peers with other certificates or limits.
 func (n *Network) PeerConfig(cfg s2s.Config) *Peer {
 	n.t.Helper()
-	p := &Peer{t: n.t, n: n, got: make(chan struct{}, 1), captured: make(map[string]string)}
+	domains := append(append([]string{}, cfg.Services...), cfg.Domains...)
+	if len(domains) == 0 {
+		n.t.Fatalf("s2stest: Config has neither Domains nor Services")
+	}
+	p := n.newPeer(domains[0])
 	cfg.Handler = stanza.HandlerFunc(p.receive)
-	p.srv = n.start(cfg)
-	p.domain = jid.MustParse(append(append([]string{}, cfg.Services...), cfg.Domains...)[0])
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.peers = append(n.peers, p)
+	p.launch = func() engine { return n.start(cfg) }
+	p.start()
 	return p
+}
+
+// newPeer returns a peer that has not been started.
+func (n *Network) newPeer(domain string) *Peer {
+	n.t.Helper()
+	d, err := jid.Parse(domain)
+	if err != nil {
+		n.t.Fatalf("s2stest: domain %q: %v", domain, err)
+	}
+	return &Peer{t: n.t, n: n, domain: d, got: make(chan struct{}, 1), captured: make(map[string]string)}
+}
+
+// start starts the peer's server and lets it end with the test.
+func (p *Peer) start() {
+	p.t.Helper()
+	srv := p.launch()
+	p.mu.Lock()
+	p.srv = srv
+	p.mu.Unlock()
+	p.n.mu.Lock()
+	defer p.n.mu.Unlock()
+	if !slices.Contains(p.n.peers, p) {
+		p.n.peers = append(p.n.peers, p)
+	}
+}
+
+// Stop shuts the peer's server down in its own way: in good order, or as its
+// personality does. Nobody listens then, and what it had still to send is lost,
+// until [Peer.Start].
+func (p *Peer) Stop() {
+	p.mu.Lock()
+	srv := p.srv
+	p.srv = nil
+	p.mu.Unlock()
+	if srv != nil {
+		srv.stop()
+	}
+}
+
+// Start starts the server of a peer again that was stopped. It remembers
+// nothing.
+func (p *Peer) Start() {
+	p.t.Helper()
+	if p.engine() != nil {
+		p.t.Fatalf("s2stest: %s was not stopped", p.domain)
+	}
+	p.start()
+}
+
+func (p *Peer) engine() engine {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.srv
+}
+
+// running returns the server, and fails the test if it was stopped.
+func (p *Peer) running() engine {
+	p.t.Helper()
+	srv := p.engine()
+	if srv == nil {
+		p.t.Fatalf("s2stest: %s was stopped", p.domain)
+	}
+	return srv
 }
 
 // Pair starts cfg and one peer on a network of their own.
@@ -62,8 +126,14 @@ func Pair(t TB, cfg s2s.Config, peerDomain string) (*s2s.Server, *Peer) {
 // Network returns the network the peer is on.
 func (p *Peer) Network() *Network { return p.n }
 
-// Server returns the server that the peer is made of.
-func (p *Peer) Server() *s2s.Server { return p.srv.Server }
+// Server returns the server that the peer is made of; nil if it is stopped, or
+// has a personality.
+func (p *Peer) Server() *s2s.Server {
+	if s, ok := p.engine().(*server); ok {
+		return s.Server
+	}
+	return nil
+}
 
 // JID returns an address at the peer's domain.
 func (p *Peer) JID(local string) jid.JID {
@@ -77,7 +147,7 @@ func (p *Peer) JID(local string) jid.JID {
 
 // receive is the peer's handler.
 func (p *Peer) receive(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
-	p.note("got  ", s)
+	p.note(false, s)
 	p.mu.Lock()
 	h := p.handler
 	p.mu.Unlock()
@@ -108,8 +178,8 @@ func (p *Peer) Send(xml string) {
 	p.t.Helper()
 	s, err := stanza.Parse([]byte(xml))
 	if err == nil {
-		p.note("sent ", s)
-		err = p.srv.Send(p.t.Context(), s)
+		p.note(true, s)
+		err = p.running().Send(p.t.Context(), s)
 	}
 	if err != nil {
 		p.t.Fatalf("s2stest: send %s: %v", xml, err)
@@ -126,12 +196,12 @@ func (p *Peer) Request(xml string) *stanza.Stanza {
 	}
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
-	p.note("sent ", s)
-	answer, err := p.srv.Request(ctx, s)
+	p.note(true, s)
+	answer, err := p.running().Request(ctx, s)
 	if err != nil {
 		p.t.Fatalf("s2stest: request %s: %v", xml, err)
 	}
-	p.note("got  ", answer)
+	p.note(false, answer)
 	return answer
 }
 
@@ -140,7 +210,7 @@ func (p *Peer) Next() *stanza.Stanza {
 	p.t.Helper()
 	s := p.next(patience)
 	if s == nil {
-		p.t.Fatalf("s2stest: %s got nothing within %v\n%s", p.domain, patience, p.history())
+		p.t.Fatalf("s2stest: %s got nothing within %v\n%s", p.domain, patience, p.past())
 	}
 	return s
 }
@@ -155,7 +225,7 @@ func (p *Peer) Expect(pattern string) *stanza.Stanza {
 	}
 	s := p.next(patience)
 	if s == nil {
-		p.t.Fatalf("s2stest: %s got nothing within %v\nwant %s\n%s", p.domain, patience, pattern, p.history())
+		p.t.Fatalf("s2stest: %s got nothing within %v\nwant %s\n%s", p.domain, patience, pattern, p.past())
 	}
 	got, err := parsePattern(s.String())
 	if err != nil {
@@ -165,7 +235,7 @@ func (p *Peer) Expect(pattern string) *stanza.Stanza {
 	why := want.match(got, p.captured)
 	p.mu.Unlock()
 	if why != "" {
-		p.t.Fatalf("s2stest: %s: %s\nwant %s\ngot  %s\n%s", p.domain, why, pattern, s, p.history())
+		p.t.Fatalf("s2stest: %s: %s\nwant %s\ngot  %s\n%s", p.domain, why, pattern, s, p.past())
 	}
 	return s
 }
@@ -181,7 +251,7 @@ func (p *Peer) Captured(name string) string {
 func (p *Peer) Quiet(d time.Duration) {
 	p.t.Helper()
 	if s := p.next(d); s != nil {
-		p.t.Fatalf("s2stest: %s got what it should not have: %s\n%s", p.domain, s, p.history())
+		p.t.Fatalf("s2stest: %s got what it should not have: %s\n%s", p.domain, s, p.past())
 	}
 }
 
@@ -216,23 +286,57 @@ func (p *Peer) next(d time.Duration) *stanza.Stanza {
 	}
 }
 
-func (p *Peer) note(what string, s *stanza.Stanza) {
-	line := fmt.Sprintf("%s %s%s", time.Now().Format("15:04:05.000"), what, s)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.log = append(p.log, line)
-	if len(p.log) > 20 {
-		p.log = p.log[len(p.log)-20:]
-	}
+// history are the last stanzas, the oldest first.
+type history []note
+
+type note struct {
+	at   time.Time
+	sent bool
+	text string
 }
 
-func (p *Peer) history() string {
+// kept is how many stanzas of each direction a failure shows.
+const kept = 10
+
+func (h *history) add(n note) {
+	same := 0
+	first := -1
+	for i, o := range *h {
+		if o.sent == n.sent {
+			same++
+			if first < 0 {
+				first = i
+			}
+		}
+	}
+	if same == kept {
+		*h = slices.Delete(*h, first, first+1)
+	}
+	*h = append(*h, n)
+}
+
+func (p *Peer) note(sent bool, s *stanza.Stanza) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.log) == 0 {
+	p.history.add(note{time.Now(), sent, s.String()})
+}
+
+// past describes the history.
+func (p *Peer) past() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.history) == 0 {
 		return "nothing was sent or received before"
 	}
-	return "the last stanzas of " + p.domain.String() + ":\n" + strings.Join(p.log, "\n")
+	text := "the last stanzas of " + p.domain.String() + ":"
+	for _, n := range p.history {
+		way := "got "
+		if n.sent {
+			way = "sent"
+		}
+		text += "\n" + n.at.Format("15:04:05.000") + " " + way + " " + n.text
+	}
+	return text
 }
 
 // finish fails the test over stanzas that nobody asked for.

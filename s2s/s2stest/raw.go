@@ -6,62 +6,133 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"isthmus.im/internal/memnet"
 	"isthmus.im/jid"
 )
 
-// RawStream is a connection to a server for bytes of the test's choice: for
-// tests of what a hostile or broken peer can do. Reads and writes end 30
+// RawStream is a connection to or from a server for bytes of the test's choice:
+// for tests of what a hostile or broken peer can do. Reads and writes end 30
 // seconds after the last call.
 type RawStream struct {
 	net.Conn
-	// Header is what Open writes for an empty header. Empty: a correct one from
-	// the peer's domain to the server's.
+	// Header is what Open writes for an empty header. Empty: a correct one.
 	Header string
+	// Split is how many bytes Put writes at once, each piece in a TLS record of
+	// its own after the handshake; with 1, text arrives split at every
+	// boundary. Zero: all.
+	Split int
 
-	t    TB
-	p    *Peer
-	to   string
-	read strings.Builder // received and not yet expected
-	end  error
+	t        TB
+	n        *Network
+	from, to string
+	accepted bool            // by the test; otherwise it has connected
+	read     strings.Builder // received and not yet expected
+	end      error
+}
+
+// Raw connects to the server of a domain, as a server of another domain.
+func (n *Network) Raw(from, to string) *RawStream {
+	n.t.Helper()
+	name := ascii(n.t, []string{to})[0]
+	n.mu.Lock()
+	address := to // which nobody can connect to
+	for at, l := range n.listeners {
+		if !l.direct && slices.Contains(l.domains, name) {
+			address = at.String()
+		}
+	}
+	n.mu.Unlock()
+	c, err := n.Dialer(from).DialContext(n.t.Context(), "tcp", address)
+	if err != nil {
+		n.t.Fatalf("s2stest: raw connection to %s: %v", to, err)
+	}
+	return n.wrap(c, from, to, false)
 }
 
 // Raw connects to the server of a domain, from the peer's.
 func (p *Peer) Raw(domain string) *RawStream {
 	p.t.Helper()
-	name := ascii(p.t, []string{domain})[0]
-	p.n.mu.Lock()
-	target := domain // which nobody can connect to
-	for at, l := range p.n.listeners {
-		if !l.direct && slices.Contains(l.domains, name) {
-			target = at.String()
-		}
-	}
-	p.n.mu.Unlock()
-	c, err := p.n.Dialer(p.domain.String()).DialContext(p.t.Context(), "tcp", target)
-	if err != nil {
-		p.t.Fatalf("s2stest: raw connection to %s: %v", domain, err)
-	}
-	return p.Wrap(c, domain)
+	return p.n.Raw(p.domain.String(), domain)
 }
 
 // Wrap makes a RawStream of a connection that the test opened itself to the
 // server of a domain. It is closed with the test.
 func (p *Peer) Wrap(c net.Conn, domain string) *RawStream {
-	p.t.Cleanup(func() { c.Close() })
-	return &RawStream{Conn: c, t: p.t, p: p, to: domain}
+	return p.n.wrap(c, p.domain.String(), domain, false)
 }
 
-// Put writes text as it is.
+func (n *Network) wrap(c net.Conn, from, to string, accepted bool) *RawStream {
+	n.t.Cleanup(func() { c.Close() })
+	return &RawStream{Conn: c, t: n.t, n: n, from: from, to: to, accepted: accepted}
+}
+
+// RawServer is where the servers of others connect to a domain whose side of
+// the conversation the test writes itself.
+type RawServer struct {
+	n      *Network
+	domain string
+	l      net.Listener
+}
+
+// RawServer listens for a domain. It closes with the test.
+func (n *Network) RawServer(domain string) *RawServer {
+	n.t.Helper()
+	return &RawServer{n, domain, n.Listen(domain)}
+}
+
+// Accept waits for the next connection, up to 30 seconds. Its streams come
+// from any server; the first header that the test reads with Authenticate says
+// which.
+func (s *RawServer) Accept() *RawStream {
+	s.n.t.Helper()
+	type result struct {
+		c   net.Conn
+		err error
+	}
+	got := make(chan result, 1)
+	go func() {
+		c, err := s.l.Accept()
+		got <- result{c, err}
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case r := <-got:
+		if r.err != nil {
+			s.n.t.Fatalf("s2stest: %s: %v", s.domain, r.err)
+		}
+		return s.n.wrap(r.c, s.domain, "", true)
+	case <-timer.C:
+		s.n.t.Fatalf("s2stest: nobody connected to %s within %v", s.domain, patience)
+		return nil
+	}
+}
+
+// Close ends it before the test does. New connections are refused then.
+func (s *RawServer) Close() { s.l.Close() }
+
+// Put writes text as it is. That the other side has closed the connection
+// already shows in what is read next, as it does with TCP.
 func (r *RawStream) Put(text string) {
 	r.t.Helper()
 	r.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(r.Conn, text); err != nil {
-		r.t.Fatalf("s2stest: write %q: %v", text, err)
+	for rest := text; rest != ""; {
+		piece := rest
+		if r.Split > 0 {
+			piece = rest[:min(r.Split, len(rest))]
+		}
+		if _, err := io.WriteString(r.Conn, piece); errors.Is(err, syscall.EPIPE) {
+			return
+		} else if err != nil {
+			r.t.Fatalf("s2stest: write %q: %v", text, err)
+		}
+		rest = rest[len(piece):]
 	}
 }
 
@@ -72,31 +143,50 @@ func (r *RawStream) Open(header string) {
 		header = r.Header
 	}
 	if header == "" {
-		header = "<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'" +
-			" from='" + r.p.domain.String() + "' to='" + r.to + "' version='1.0'>"
+		header = "<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' from='" + r.from + "'"
+		if r.to != "" {
+			header += " to='" + r.to + "'"
+		}
+		if r.accepted {
+			header += " id='raw'"
+		}
+		header += " version='1.0'>"
 	}
 	r.Put(header)
 }
 
-// StartTLS asks for TLS and runs the handshake with the peer's certificate.
+// StartTLS asks for TLS, or waits to be asked, and runs the handshake with a
+// good certificate.
 func (r *RawStream) StartTLS() {
 	r.t.Helper()
-	r.Put("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-	r.Expect("<proceed")
-	r.Expect("/>")
-	r.Handshake(&tls.Config{Certificates: []tls.Certificate{r.p.n.Certificate(r.p.domain.String())}})
+	if r.accepted {
+		r.Expect("<starttls")
+		r.Expect("/>")
+		r.Put(proceed)
+	} else {
+		r.Put("<starttls xmlns='" + nsTLS + "'/>")
+		r.Expect("<proceed")
+		r.Expect("/>")
+	}
+	r.Handshake(&tls.Config{Certificates: []tls.Certificate{r.n.Certificate(r.from)}})
 }
 
-// Handshake runs the TLS handshake as the client. The server's certificate is
-// not checked.
+// Handshake runs the TLS handshake, as the server if the connection was
+// accepted. The other side's certificate is not checked.
 func (r *RawStream) Handshake(cfg *tls.Config) {
 	r.t.Helper()
 	cfg = cfg.Clone()
 	cfg.InsecureSkipVerify = true
-	if cfg.ServerName == "" {
-		cfg.ServerName = jid.MustParse(r.to).ASCIIDomain()
+	var c *tls.Conn
+	if r.accepted {
+		cfg.ClientAuth = tls.RequestClientCert
+		c = tls.Server(r.Conn, cfg)
+	} else {
+		if cfg.ServerName == "" {
+			cfg.ServerName = jid.MustParse(r.to).ASCIIDomain()
+		}
+		c = tls.Client(r.Conn, cfg)
 	}
-	c := tls.Client(r.Conn, cfg)
 	r.SetDeadline(time.Now().Add(patience))
 	if err := c.Handshake(); err != nil {
 		r.t.Fatalf("s2stest: TLS handshake: %v", err)
@@ -105,12 +195,16 @@ func (r *RawStream) Handshake(cfg *tls.Config) {
 	r.read.Reset()
 }
 
-// Authenticate opens a stream all the way: header, STARTTLS, EXTERNAL, header.
-// Stanzas may follow.
+// Authenticate negotiates a stream all the way, from either side: header,
+// STARTTLS, EXTERNAL, header. Stanzas may follow.
 func (r *RawStream) Authenticate() {
 	r.t.Helper()
-	r.Open("")
-	r.Expect("</stream:features>")
+	if r.accepted {
+		r.answer(offerTLS)
+	} else {
+		r.Open("")
+		r.Expect("</stream:features>")
+	}
 	r.StartTLS()
 	r.SASL()
 }
@@ -119,15 +213,36 @@ func (r *RawStream) Authenticate() {
 // EXTERNAL, header.
 func (r *RawStream) SASL() {
 	r.t.Helper()
+	if r.accepted {
+		r.answer(offerExternal)
+		r.Expect("<auth")
+		r.Expect("</auth>")
+		r.Put(success)
+		r.answer("")
+		return
+	}
 	r.Open("")
 	r.Expect("EXTERNAL")
 	r.Expect("</stream:features>")
-	r.Put("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>" +
-		base64.StdEncoding.EncodeToString([]byte(r.p.domain.String())) + "</auth>")
+	r.Put("<auth xmlns='" + nsSASL + "' mechanism='EXTERNAL'>" + base64.StdEncoding.EncodeToString([]byte(r.from)) + "</auth>")
 	r.Expect("<success")
 	r.Expect("/>")
 	r.Open("")
 	r.Expect("</stream:features>")
+}
+
+// answer reads a header, and writes one with features.
+func (r *RawStream) answer(features string) {
+	r.t.Helper()
+	r.Expect("<stream:stream")
+	header := r.Expect(">")
+	for _, quote := range []string{"'", `"`} {
+		if _, rest, ok := strings.Cut(header, " from="+quote); ok {
+			r.to, _, _ = strings.Cut(rest, quote)
+		}
+	}
+	r.Open("")
+	r.Put("<stream:features>" + features + "</stream:features>")
 }
 
 // Expect reads until the text has arrived and returns everything up to its
@@ -157,6 +272,24 @@ func (r *RawStream) Rest() string {
 		r.t.Fatalf("s2stest: connection did not end in good order: %v, after %q", r.end, r.read.String())
 	}
 	return r.read.String()
+}
+
+// Quiet fails the test if anything arrives within d, or the connection ends.
+func (r *RawStream) Quiet(d time.Duration) {
+	r.t.Helper()
+	if r.read.Len() == 0 {
+		var buf [4096]byte
+		r.SetDeadline(time.Now().Add(d))
+		n, err := r.Conn.Read(buf[:])
+		r.read.Write(buf[:n])
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if n == 0 {
+			r.t.Fatalf("s2stest: connection ended: %v", err)
+		}
+	}
+	r.t.Fatalf("s2stest: got what should not have come: %q", r.read.String())
 }
 
 func (r *RawStream) more() error {

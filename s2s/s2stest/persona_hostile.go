@@ -1,0 +1,3 @@
+package s2stest
+
+type hostile struct{ plain }
