@@ -42,9 +42,16 @@ type acks struct {
 	limit time.Duration
 	late  func() // called when a request stays unanswered
 
+	owed    bool   // the peer has asked for the number of stanzas
+	handled uint32 // received by then
+
 	id  string // by which the stream can be resumed; empty: it cannot
 	max time.Duration
 }
+
+// due reports whether there is something to write besides stanzas: a request
+// for acknowledgement, or the answer to one.
+func (a *acks) due() bool { return a.want || a.owed }
 
 // request appends a request for acknowledgement to b if written stanzas are
 // unacknowledged and none is under way.
@@ -89,7 +96,7 @@ func (a *acks) answered(h uint32) int {
 // whether the peer was acknowledging.
 func (a *acks) end() bool {
 	on := a.state == acksOn
-	a.state, a.want = acksOff, false
+	a.state, a.want, a.owed = acksOff, false, false
 	if a.timer != nil {
 		a.timer.Stop()
 	}
@@ -126,11 +133,13 @@ func (c *conn) newAcks(state acksState) acks {
 func (c *conn) management(t *xmlscan.Token) error {
 	switch string(t.Local) {
 	case "r":
-		if c.counting.Load() {
-			b := strconv.AppendUint([]byte("<a xmlns='"+nsSM+"' h='"), uint64(c.handled), 10)
-			return c.write(append(b, "'/>"...))
+		switch {
+		case !c.counting.Load():
+			return c.write([]byte(smUnasked))
+		case c.link != nil && c.link.owe(c, c.handled):
+			return nil
 		}
-		return c.write([]byte(smUnasked))
+		return c.write(appendAck(nil, c.handled))
 	case "enable":
 		if c.counting.Load() || c.out {
 			return c.write([]byte(smUnasked))
@@ -165,6 +174,26 @@ func (c *conn) management(t *xmlscan.Token) error {
 		}
 	}
 	return nil
+}
+
+func appendAck(b []byte, h uint32) []byte {
+	b = strconv.AppendUint(append(b, "<a xmlns='"+nsSM+"' h='"...), uint64(h), 10)
+	return append(b, "'/>"...)
+}
+
+// owe makes whoever writes stanzas to the stream tell the peer how many were
+// handled. The reader must not wait for its turn to write while the writer waits
+// for the peer to read, who might do the same. It reports false if no stanzas
+// are written to the stream.
+func (l *link) owe(c *conn, h uint32) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != c {
+		return false
+	}
+	c.acks.owed, c.acks.handled = true, h
+	l.wakeUp()
+	return true
 }
 
 // enabled is the answer to <enable/>.

@@ -131,8 +131,8 @@ func (l *link) run() {
 		}
 		l.mu.Lock()
 		c, waiting := l.conn, l.q.waiting()
-		if c != nil && c.acks.want {
-			waiting++ // a request for acknowledgement
+		if c != nil && c.acks.due() {
+			waiting++
 		}
 		l.mu.Unlock()
 		switch {
@@ -198,7 +198,7 @@ func (l *link) rest() bool {
 			return false
 		}
 	}
-	if l.q.waiting() > 0 || l.more || len(l.done) > 0 {
+	if l.q.waiting() > 0 || l.more || len(l.done) > 0 || l.conn != nil && l.conn.acks.due() {
 		return false
 	}
 	l.q.trim()

@@ -17,7 +17,7 @@ func (l *link) flush(c *conn) bool {
 	each := l.wrote(c)
 	for {
 		l.mu.Lock()
-		if l.conn != c || l.q.waiting() == 0 && !c.acks.want {
+		if l.conn != c || l.q.waiting() == 0 && !c.acks.due() {
 			l.mu.Unlock()
 			return true
 		}
@@ -34,6 +34,9 @@ func (l *link) flush(c *conn) bool {
 		}
 		b := append((*buf)[:0], c.preamble...)
 		c.preamble = nil
+		if c.acks.owed {
+			b, c.acks.owed = appendAck(b, c.acks.handled), false
+		}
 		before := l.q.waiting()
 		b, tooLarge := l.q.write(b, batch, window, c.maxBytes, time.Now(), each)
 		c.sent.Add(uint64(before - l.q.waiting() - len(tooLarge)))
