@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -234,19 +235,19 @@ func TestOneFaultAnywhere(t *testing.T) {
 	} {
 		for _, way := range [][2]string{{here, there}, {there, here}} {
 			t.Run(name+" from "+way[0], func(t *testing.T) {
-				broke := 0
+				var broke atomic.Int32
 				for at := int64(1); at < 4000; at += 151 {
 					synctest.Test(t, func(t *testing.T) {
 						n := s2stest.NewNetwork(t)
 						trace := &s2s.Trace{}
 						trace.Dial = func(_ jid.JID, _ string, _ time.Duration, err error) {
 							if err != nil {
-								broke++
+								broke.Add(1)
 							}
 						}
 						trace.StreamClose = func(_ s2s.StreamInfo, err error) {
 							if err != nil {
-								broke++
+								broke.Add(1)
 							}
 						}
 						seen := make(chan string, 10)
@@ -270,8 +271,8 @@ func TestOneFaultAnywhere(t *testing.T) {
 						}
 					})
 				}
-				if broke < 10 {
-					t.Errorf("only %d streams broke", broke)
+				if n := broke.Load(); n < 10 {
+					t.Errorf("only %d streams broke", n)
 				}
 			})
 		}
