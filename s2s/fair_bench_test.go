@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -27,44 +28,81 @@ import (
 )
 
 // BenchmarkFair measures what a peer notices while another one floods the
-// server that both talk to: how long one ping takes, or how fast messages are
-// taken. All of them, the one that floods too, run in this process.
+// server that both talk to, as it is and without the limits on domains and
+// addresses: how long a ping takes (ping), and a thousand messages until the
+// handler has the last of them (messages). flood/s is what is handled of the
+// flood. All of them, the one that floods too, run in this process.
 func BenchmarkFair(b *testing.B) {
-	for _, f := range []struct {
+	floods := []struct {
 		name  string
 		flood func(*fairground)
 	}{
 		{"calm", func(*fairground) {}},
-		{"messages", func(g *fairground) { g.stanzas(4, func(int) string { return chat("a@" + there) }) }},
-		{"senders", func(g *fairground) { g.stanzas(4, func(i int) string { return chat(fmt.Sprintf("s%d@%s", i, there)) }) }},
+		{"one-sender", func(g *fairground) { g.stanzas(4, func(int) string { return chat("a@" + there) }) }},
+		{"many-senders", func(g *fairground) { g.stanzas(4, func(i int) string { return chat(fmt.Sprintf("s%d@%s", i, there)) }) }},
 		{"pings", func(g *fairground) { g.stanzas(4, ping) }},
 		{"handshakes", func(g *fairground) { g.handshakes(64) }},
-	} {
-		b.Run("ping/"+f.name, func(b *testing.B) {
-			g := newFairground(b)
-			f.flood(g)
-			g.ping(b)
-			time.Sleep(time.Second)
-			var took []time.Duration
-			before := g.handled.Load()
-			b.ResetTimer()
-			begin := time.Now()
-			for b.Loop() {
-				t := time.Now()
-				g.ping(b)
-				took = append(took, time.Since(t))
-				time.Sleep(time.Millisecond)
-			}
-			b.ReportMetric(float64(g.handled.Load()-before)/time.Since(begin).Seconds(), "flood/s")
-			slices.Sort(took)
-			var sum time.Duration
-			for _, t := range took {
-				sum += t
-			}
-			b.ReportMetric(float64(sum)/float64(len(took)), "ns/op")
-			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
-		})
 	}
+	for _, c := range []struct {
+		name   string
+		limits s2s.Limits
+	}{
+		{"limits", s2s.Limits{}},
+		{"none", unlimited()},
+	} {
+		for _, f := range floods {
+			b.Run("ping/"+f.name+"/"+c.name, func(b *testing.B) {
+				g := newFairground(b, c.limits)
+				g.measure(b, f.flood, time.Millisecond, g.ping)
+			})
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		limits s2s.Limits
+	}{
+		{"limits", s2s.Limits{}},
+		{"none", unlimited()},
+	} {
+		for _, f := range floods {
+			b.Run("messages/"+f.name+"/"+c.name, func(b *testing.B) {
+				g := newFairground(b, c.limits)
+				g.measure(b, f.flood, 250*time.Millisecond, g.messages)
+			})
+		}
+	}
+}
+
+// unlimited leaves out the limits on domains and addresses.
+func unlimited() s2s.Limits {
+	const most = math.MaxInt32
+	return s2s.Limits{
+		DomainQueue: most, DomainHandlers: most, DomainBytes: most, DomainStanzas: most, DomainStreams: most, DomainNewStreams: most,
+		AddressStreams: most, AddressNewStreams: most, AddressNegotiating: most,
+	}
+}
+
+// measure measures an act of the bystander, done over and over with a pause,
+// during a flood.
+func (g *fairground) measure(b *testing.B, flood func(*fairground), pause time.Duration, act func(*testing.B)) {
+	act(b) // so that it is connected
+	flood(g)
+	time.Sleep(time.Second) // what may come at once has come
+	var took []time.Duration
+	var sum time.Duration
+	before, begin := g.handled.Load(), time.Now()
+	for b.Loop() {
+		t := time.Now()
+		act(b)
+		took = append(took, time.Since(t))
+		sum += took[len(took)-1]
+		time.Sleep(pause)
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(g.handled.Load()-before)/time.Since(begin).Seconds(), "flood/s")
+	b.ReportMetric(float64(sum)/float64(len(took)), "ns/op") // the pauses left out
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
 }
 
 func chat(from string) string {
@@ -80,13 +118,15 @@ type fairground struct {
 	ca      *testca.CA
 	addr    string
 	victim  *s2s.Server
-	handled atomic.Int64
+	handled atomic.Int64 // of the flood
+	left    atomic.Int64 // of the bystander's messages
+	arrived chan struct{}
 	ctx     context.Context
 	work    sync.WaitGroup
 }
 
-func newFairground(b *testing.B) *fairground {
-	g := &fairground{b: b, ca: testca.New()}
+func newFairground(b *testing.B, limits s2s.Limits) *fairground {
+	g := &fairground{b: b, ca: testca.New(), arrived: make(chan struct{}, 1)}
 	var cancel context.CancelFunc
 	g.ctx, cancel = context.WithCancel(context.Background())
 	dns := loopback{make(map[string]netip.AddrPort)}
@@ -96,6 +136,7 @@ func newFairground(b *testing.B) *fairground {
 			Verifier: s2s.PKIX{Roots: g.ca.Pool()}, Reach: s2s.Reach{Private: true},
 			TLS:    &tls.Config{Certificates: []tls.Certificate{g.ca.Issue(testca.Options{DNS: []string{domain}})}},
 			Logger: slog.New(slog.DiscardHandler),
+			Limits: limits,
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -114,6 +155,8 @@ func newFairground(b *testing.B) *fairground {
 		if st.From.Domain() == there {
 			g.handled.Add(1)
 			sha256.Sum256(block)
+		} else if g.left.Add(-1) == 0 {
+			g.arrived <- struct{}{}
 		}
 		return nil, nil
 	}))
@@ -130,6 +173,19 @@ func (g *fairground) ping(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+}
+
+// messages sends a thousand and waits for the last of them.
+func (g *fairground) messages(b *testing.B) {
+	const many = 1000
+	g.left.Store(many)
+	for i := range many {
+		m := stanza.Text(jid.MustParse(fmt.Sprintf("u%d@%s", i%50, bystander)), jid.MustParse("juliet@"+here), "But soft, what light through yonder window breaks?")
+		if err := g.victim.Send(b.Context(), m); err != nil {
+			b.Fatal(err)
+		}
+	}
+	<-g.arrived
 }
 
 // stanzas floods over a number of streams with what one returns for 0 to 9999.
@@ -187,15 +243,20 @@ func (g *fairground) authenticate(cert tls.Certificate) (*tls.Conn, error) {
 	return c, err
 }
 
-// handshakes begins TLS handshakes, so many at a time, and never ends one: all
-// the computing is the server's.
+// handshakes begins up to 2,000 TLS handshakes a second, so many at a time, and
+// never ends one: all the computing is the server's.
 func (g *fairground) handshakes(many int) {
 	hello := clientHello()
 	for range many {
 		g.work.Add(1)
 		go func() {
 			defer g.work.Done()
-			for g.ctx.Err() == nil {
+			pace := time.NewTicker(time.Duration(many) * time.Second / 2000)
+			defer pace.Stop()
+			for range pace.C {
+				if g.ctx.Err() != nil {
+					return
+				}
 				sock, err := net.Dial("tcp", g.addr)
 				if err != nil {
 					continue

@@ -138,6 +138,55 @@ func TestFloodDoesNotDelayOthers(t *testing.T) {
 	})
 }
 
+// A handler that needs something scarce is not taken by one domain: another's
+// stanza waits for no more of them than may run for a domain.
+func TestHandlersAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const few, turn, running = 4, 10 * time.Millisecond, 12
+		scarce := make(chan struct{}, few)
+		arrived := make(chan time.Time, 1)
+		var flooded atomic.Int64
+		n := s2stest.NewNetwork(t)
+		n.Server(s2s.Config{Services: []string{here}, Limits: s2s.Limits{DomainHandlers: running}, Logger: slog.New(slog.DiscardHandler),
+			Handler: stanza.HandlerFunc(func(_ context.Context, st *stanza.Stanza) (*stanza.Stanza, error) {
+				scarce <- struct{}{}
+				time.Sleep(turn)
+				<-scarce
+				if st.From.Domain() == there {
+					flooded.Add(1)
+				} else {
+					arrived <- time.Now()
+				}
+				return nil, nil
+			})})
+		prince := n.Peer(bystander)
+		said := func() time.Duration {
+			begin := time.Now()
+			prince.Send("<message from='prince@" + bystander + "' to='juliet@" + here + "'/>")
+			return (<-arrived).Sub(begin)
+		}
+		if took := said(); took != turn {
+			t.Fatalf("on a calm day: %v", took)
+		}
+		raw := n.Peer(there).Raw(here)
+		raw.Authenticate()
+		var b strings.Builder
+		const flood = 4000
+		for i := range flood {
+			fmt.Fprintf(&b, "<message from='%d@%s' to='juliet@%s'/>", i, there, here)
+		}
+		raw.Put(b.String())
+		for flooded.Load() < flood*3/4 {
+			if took := said(); took > (running/few+1)*turn {
+				t.Errorf("in the flood: %v", took)
+			}
+		}
+		for flooded.Load() < flood {
+			time.Sleep(time.Second)
+		}
+	})
+}
+
 // What a domain sends too fast is read as fast as is allowed, and none of it is
 // lost.
 func TestReadingIsSlowedDown(t *testing.T) {

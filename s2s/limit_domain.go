@@ -7,7 +7,6 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"isthmus.im/jid"
-	"isthmus.im/stanza"
 )
 
 // readCost is what a read counts as at least, in bytes: whoever sends a byte at a
@@ -151,14 +150,10 @@ func (c *conn) handling() {
 	}
 }
 
-// mayAsk reports whether a stanza is anything but a request for a subscription
-// too many. Those are answered with an error (RFC 6120 section 8.3.3.18), as RFC
-// 6121 section 3.1.3 leaves open: a request that vanished would be pending for
-// ever on the other side. All are refused, whether the account exists or not.
-func (c *conn) mayAsk(st *stanza.Stanza) bool {
-	return st.Kind != stanza.Presence || st.Type != stanza.Subscribe ||
-		c.domain.asked.try(c.s.uptime(), refusing(c.s.limits.DomainSubscriptions, time.Minute))
+// mayAsk reports whether one more request for a subscription may pass. Others are
+// answered with an error (RFC 6120 section 8.3.3.18), as RFC 6121 section 3.1.3
+// leaves open: one that vanished would be pending for ever on the other side.
+// All are refused, whether the account exists or not.
+func (c *conn) mayAsk() bool {
+	return c.domain.asked.try(c.s.uptime(), refusing(c.s.limits.DomainSubscriptions, time.Minute))
 }
-
-var tooManyRequests = stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
-	Text: "too many requests for subscriptions come from this domain"}

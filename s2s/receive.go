@@ -94,9 +94,10 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		c.drop("stanza against the direction of the stream")
 		return nil
 	}
-	if !c.mayAsk(st) {
+	if kind == stanza.Presence && typ == stanza.Subscribe && !c.mayAsk() {
 		c.s.limited("DomainSubscriptions", c.remote, c.addr().String(), 0)
-		c.refuse(st, &tooManyRequests, "too many subscription requests")
+		c.refuse(st, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
+			Text: "too many requests for subscriptions come from this domain"}, "too many subscription requests")
 		return nil
 	}
 	st.Inner = bytes.Clone(t.Inner)

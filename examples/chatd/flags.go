@@ -16,7 +16,7 @@ type flags struct {
 	cert, key, certs, ca    string
 	db, adminToken          string
 	level                   slog.Level
-	demo, once              bool
+	demo, once, unlimited   bool
 }
 
 // parseFlags prints to w what is wrong, or the usage when that was asked for.
@@ -35,6 +35,7 @@ func parseFlags(args []string, w io.Writer) (*flags, error) {
 	dns := fs.String("dns", "", "name `servers`, host:port, separated by commas; empty: the system's")
 	fs.StringVar(&f.db, "db", "chat.db", "SQLite `file`, or \"memory\" for none")
 	fs.StringVar(&f.adminToken, "admin-token", "", "the administrator's `token`; empty: a random one, printed once")
+	fs.BoolVar(&f.unlimited, "unlimited", false, "hold no other domain to a rate: for closed networks and measurements")
 	level := fs.String("log", "info", "`level` of the log: info or debug")
 	fs.BoolVar(&f.demo, "demo", false, "run two services on loopback and let them talk")
 	fs.BoolVar(&f.once, "once", false, "with -demo: end after a scripted exchange")

@@ -99,7 +99,7 @@ func serve(ctx context.Context, f *flags, stdout io.Writer, logger *slog.Logger)
 	}
 	service, err := chat.New(chat.Config{
 		Domains: f.domains, Store: db, TLS: certs, Roots: roots, DNS: f.dns,
-		AdminToken: f.adminToken, Private: closed(f.listen, f.listenTLS), Logger: logger,
+		AdminToken: f.adminToken, Private: closed(f.listen, f.listenTLS), Unlimited: f.unlimited, Logger: logger,
 	})
 	if err != nil {
 		return errors.Join(err, db.Close())

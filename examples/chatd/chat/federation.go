@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"isthmus.im/examples/chatd/store"
@@ -23,9 +24,22 @@ func federate(cfg Config) (*s2s.Server, error) {
 		Verifier: s2s.PKIX{Roots: cfg.Roots},
 		DNS:      cfg.DNS,
 		Reach:    s2s.Reach{Private: cfg.Private},
+		Limits:   limits(cfg.Unlimited),
 		Software: s2s.Software{Name: "chatd"},
 		Logger:   cfg.Logger,
 	})
+}
+
+// limits are the defaults, or none on what one domain or address may send.
+func limits(unlimited bool) s2s.Limits {
+	if !unlimited {
+		return s2s.Limits{}
+	}
+	const most = math.MaxInt32
+	return s2s.Limits{
+		DomainBytes: most, DomainStanzas: most, DomainStreams: most, DomainNewStreams: most, DomainSubscriptions: most,
+		AddressStreams: most, AddressNewStreams: most, AddressNegotiating: most,
+	}
 }
 
 // inbox keeps what arrives for the service's users, from other domains and

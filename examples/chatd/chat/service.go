@@ -25,6 +25,7 @@ type Config struct {
 	DNS        []string       // name servers, host:port; none: the system's
 	AdminToken string
 	Private    bool // other domains may be at loopback and private addresses: a closed network
+	Unlimited  bool // no other domain or address is held to a rate or number of streams
 	Logger     *slog.Logger
 }
 
