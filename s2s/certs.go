@@ -138,7 +138,7 @@ func (s *Server) serverTLS(local jid.JID) *tls.Config {
 	t.ClientAuth = tls.RequestClientCert
 	t.SessionTicketsDisabled = true
 	t.Certificates = nil
-	t.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	t.GetCertificate = showing(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		if d, err := jid.Parse(hello.ServerName); hello.ServerName != "" && err == nil && s.serves(d) {
 			return s.certificate(d)
 		}
@@ -150,7 +150,7 @@ func (s *Server) serverTLS(local jid.JID) *tls.Config {
 			return nil, errors.New("s2s: no domain is served here")
 		}
 		return s.certificate(some.jid)
-	}
+	})
 	made.Store(t)
 	return t
 }

@@ -193,10 +193,8 @@ func (c *conn) handshake(ctx context.Context, local, remote jid.JID) error {
 	t := &turn{c.sock, c.s.handshakes}
 	c.tls = tls.Server(t, c.s.serverTLS(local))
 	t.take()
-	err := c.tls.HandshakeContext(ctx)
-	t.gate.leave()
-	t.gate = nil
-	return err
+	defer t.end()
+	return c.tls.HandshakeContext(ctx)
 }
 
 // addr is the peer's address and port; invalid when the socket has none.

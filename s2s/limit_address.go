@@ -141,35 +141,3 @@ func (s *Server) turnAway(sock net.Conn, direct bool) {
 	}
 	sock.Close()
 }
-
-// turn is a socket during an inbound handshake. It takes a turn at computing and
-// gives it to another handshake while it waits for the network, so that however
-// many there are, established streams find a processor.
-type turn struct {
-	net.Conn
-	gate *gate // nil after the handshake
-}
-
-func (t *turn) Read(p []byte) (int, error) {
-	if t.gate == nil {
-		return t.Conn.Read(p)
-	}
-	t.gate.leave()
-	defer t.take()
-	return t.Conn.Read(p)
-}
-
-func (t *turn) Write(p []byte) (int, error) {
-	if t.gate == nil {
-		return t.Conn.Write(p)
-	}
-	t.gate.leave()
-	defer t.take()
-	return t.Conn.Write(p)
-}
-
-func (t *turn) take() {
-	if !t.gate.enter() {
-		t.gate.wait(nil)
-	}
-}
