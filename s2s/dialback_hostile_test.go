@@ -198,6 +198,56 @@ func TestDialbackRefusals(t *testing.T) {
 	}
 }
 
+// A key that was good for one stream is no good for another.
+func TestDialbackReplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHostile(t, s2s.Limits{})
+		raw, id := h.open()
+		overheard := result(there, here, id)
+		raw.Put(overheard)
+		valid(raw, there, here)
+		raw, _ = h.open()
+		raw.Put(overheard)
+		raw.Expect("type='invalid'/></stream:stream>")
+		h.silent()
+	})
+}
+
+// The server that we connected to, with stanzas both ways, may send for the
+// domain that DNS led to it for, and for others only when they are proved, which
+// it is not asked about itself.
+func TestDialbackLyingServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		mux, got := inbox()
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux, TLS: useless(n), Dialback: &s2s.Dialback{}, Bidi: true})
+		n.Server(s2s.Config{Domains: []string{"verona.example"}, Handler: stanza.NewMux(), Dialback: &s2s.Dialback{}})
+		w := &world{t: t, n: n}
+		w.script(func(c net.Conn) {
+			features := "<stream:features><bidi xmlns='urn:xmpp:features:bidi'/>" + dialback.Feature + "</stream:features>"
+			w.behindTLS(c, "version", strings.Replace(theirHeader, "xmlns:stream", "xmlns:db='jabber:server:dialback' xmlns:stream", 1)+features,
+				"</db:result>", "<db:result from='montague.example' to='capulet.example' type='valid'/>"+
+					"<db:result from='verona.example' to='capulet.example'>key</db:result>"+
+					"<db:verify from='verona.example' to='capulet.example' id='1' type='valid'/>"+message("romeo@"+there, "juliet@"+here, "mine"),
+				"<forbidden", message("escalus@verona.example", "juliet@"+here, "forged"), "<invalid-from", "")
+		})
+		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "x"))
+		for { // "x" is tried again on some more such streams, and comes back
+			m := <-got
+			if m.Type == stanza.TypeError {
+				break
+			}
+			if m.Body() != "mine" {
+				t.Errorf("got %s", m)
+			}
+		}
+		synctest.Wait()
+		if s := fed.Streams(); len(s) > 0 || len(got) > 0 {
+			t.Errorf("%d messages, streams %+v", len(got), s)
+		}
+	})
+}
+
 // Once a stream serves one domain, another that fails does not end it.
 func TestDialbackWrongKeyBesideARightOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
