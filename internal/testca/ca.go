@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/netip"
@@ -82,6 +83,20 @@ func New() *CA {
 	der := create(t, t, key, key)
 	cert := parse(der)
 	return &CA{cert: cert, key: key, root: cert}
+}
+
+// Load returns the authority of a certificate and its ECDSA key, both PEM; the
+// key in the form of SEC 1 or PKCS #8.
+func Load(certificate, key []byte) (*CA, error) {
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("testca: the key is not ECDSA")
+	}
+	return &CA{cert: pair.Leaf, key: signer, root: pair.Leaf}, nil
 }
 
 // Pool returns a pool with the root above ca alone.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/pem"
 	"errors"
 	"net"
 	"net/netip"
@@ -73,6 +74,26 @@ func TestIntermediate(t *testing.T) {
 	}
 	if got := Chain(sub.Issue(Options{})); len(got) != 3 || got[0].CheckSignatureFrom(got[1]) != nil || got[1].CheckSignatureFrom(got[2]) != nil {
 		t.Errorf("chain of %d is not in order", len(got))
+	}
+}
+
+func TestLoad(t *testing.T) {
+	ca := New()
+	der, err := x509.MarshalPKCS8PrivateKey(ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Certificate().Raw})
+	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	again, err := Load(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verify(ca, again.Issue(Options{DNS: []string{"capulet.example"}}), "capulet.example"); err != nil {
+		t.Error(err)
+	}
+	if _, err := Load(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: New().Certificate().Raw}), key); err == nil {
+		t.Error("the key of another authority was accepted")
 	}
 }
 
