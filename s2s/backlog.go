@@ -63,7 +63,7 @@ func (b *backlog) push(e entry) (void entry, superseded bool) {
 	}
 	r := &b.lines[line]
 	if broadcast(e.st) {
-		key := pair{e.st.From, e.st.To}
+		key := pairOf(e.st)
 		if i, ok := b.latest[key]; ok {
 			void, superseded = *r.at(int(i - r.popped)), true
 			b.vacate(r.at(int(i-r.popped)), line)
@@ -85,7 +85,7 @@ func (b *backlog) line(st *stanza.Stanza, line class) (class, uint8) {
 		b.seed = maphash.MakeSeed()
 		b.pairs[classIQ], b.pairs[classPresence] = new([256]uint32), new([256]uint32)
 	}
-	slot := uint8(maphash.Comparable(b.seed, pair{st.From, st.To}))
+	slot := uint8(maphash.Comparable(b.seed, pairOf(st)))
 	for l := classPresence; l > line; l-- {
 		if b.pairs[l][slot] > 0 {
 			line = l
@@ -157,7 +157,7 @@ func (b *backlog) popFrom(line class) entry {
 	e := r.pop()
 	b.left(&e, line)
 	if broadcast(e.st) {
-		key := pair{e.st.From, e.st.To}
+		key := pairOf(e.st)
 		if b.latest[key] == place {
 			delete(b.latest, key)
 		}

@@ -134,7 +134,7 @@ func TestOrderOfPairsUnderRandomSchedules(t *testing.T) {
 		check := func(e *entry) {
 			var n int
 			fmt.Sscan(e.st.ID, &n)
-			key := pair{e.st.From, e.st.To}
+			key := pairOf(e.st)
 			if n < last[key] && e.tries == 1 {
 				t.Fatalf("seed %d: %d after %d of the same pair", seed, n, last[key])
 			}
@@ -146,7 +146,7 @@ func TestOrderOfPairsUnderRandomSchedules(t *testing.T) {
 			case 0, 1, 2, 3:
 				pushed++
 				st := &stanza.Stanza{Kind: stanza.Kind(1 + rnd.IntN(3)), ID: fmt.Sprint(pushed),
-					From: jid.MustParse(fmt.Sprintf("u%d@x.example", rnd.IntN(5))), To: jid.MustParse(fmt.Sprintf("u%d@y.example", rnd.IntN(3)))}
+					From: jid.MustParse(fmt.Sprintf("u%d@x.example", rnd.IntN(5))), To: jid.MustParse([]string{"u0@y.example", "u1@y.example", "u1@y.example/a", "u1@y.example/b"}[rnd.IntN(4)])}
 				size := 1 + rnd.IntN(50)
 				bytes += size
 				q.push(entry{st: st, at: now, size: size})

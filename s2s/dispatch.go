@@ -11,9 +11,11 @@ import (
 	"isthmus.im/stanza"
 )
 
-// pair is the key of a lane: stanzas from one address to another are handled
-// in order.
+// pair is the key of what keeps an order: stanzas from one address to an account
+// and its resources, which count as one (RFC 6120 section 10.1).
 type pair struct{ from, to jid.JID }
+
+func pairOf(st *stanza.Stanza) pair { return pair{st.From, st.To.Bare()} }
 
 // arrival is a stanza in a lane, with the stream it came by; nil for one of our
 // own.
@@ -36,7 +38,7 @@ func (s *Server) deliver(st *stanza.Stanza, c *conn) bool {
 	if c != nil {
 		c.took()
 	}
-	if s.lanes.Push(s.ctx.Done(), pair{st.From, st.To}, arrival{st, c}) {
+	if s.lanes.Push(s.ctx.Done(), pairOf(st), arrival{st, c}) {
 		return true
 	}
 	if c != nil {

@@ -51,7 +51,8 @@
 // # Arriving stanzas
 //
 // Answers to requests under way are matched by both addresses and id.
-// Everything else waits in a lane, one per pair of addresses: stanzas of one
+// Everything else waits in a lane, one per pair of addresses, where an account and
+// its resources count as one recipient (RFC 6120 section 10.1): stanzas of one
 // pair are handled in order and one at a time, pairs are handled concurrently,
 // and the reader of a stream never runs host code. A lane that is full holds up
 // its stream for Limits.LaneWait and then refuses with resource-constraint; a

@@ -58,6 +58,33 @@ func TestMessagesBothWays(t *testing.T) {
 	})
 }
 
+// An account and its resources count as one recipient, in and out.
+func TestOrderAcrossResources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux, got := inbox()
+		fed, romeo := s2stest.Pair(t, s2s.Config{Domains: []string{here}, Handler: mux}, there)
+		to := [...]string{"", "/balcony", "/chamber"}
+		for i := range 60 {
+			romeo.Send(fmt.Sprintf(`<message from="romeo@montague.example" to="juliet@capulet.example%s"><body>%d</body></message>`, to[i%3], i))
+		}
+		for i := range 60 {
+			if m := <-got; m.Body() != fmt.Sprint(i) {
+				t.Fatalf("message %s where %d is due", m.Body(), i)
+			}
+		}
+		for _, x := range []string{
+			`<presence from="juliet@capulet.example/balcony" to="room@montague.example/juliet"/>`,
+			`<message type="groupchat" from="juliet@capulet.example/balcony" to="room@montague.example"/>`,
+		} {
+			if err := fed.Send(t.Context(), stanza.MustParse(x)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		romeo.Expect(`<presence from="juliet@capulet.example/balcony" to="room@montague.example/juliet"/>`)
+		romeo.Expect(`<message type="groupchat" from="juliet@capulet.example/balcony" to="room@montague.example"/>`)
+	})
+}
+
 func TestStreamsAreDescribed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux, got := inbox()
