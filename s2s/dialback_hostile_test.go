@@ -334,7 +334,9 @@ func TestDialbackNobodyToAsk(t *testing.T) {
 		{"silent", func(_ *world, c net.Conn, _ string) { hold(c) }, []string{"<remote-server-timeout"}, 20 * time.Second},
 		{"host unknown", func(_ *world, c net.Conn, _ string) { talk(c, "version", theirHeader+streamError("host-unknown")) },
 			[]string{"<remote-server-not-found", "does not serve it"}, 0},
-		{"no TLS", func(_ *world, c net.Conn, _ string) { talk(c, "version", theirHeader+noFeatures); hold(c) }, []string{"<remote-connection-failed"}, 0},
+		{"no TLS", func(_ *world, c net.Conn, _ string) {
+			talk(c, "version", theirHeader+noFeatures, "<starttls", "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>")
+		}, []string{"<remote-connection-failed"}, 0},
 		{"no dialback", func(w *world, c net.Conn, id string) {
 			w.behindTLS(c, "version", theirHeader+external, "<db:verify", streamError("unsupported-stanza-type"))
 		}, []string{"<remote-server-timeout", "Server Dialback has to be enabled there"}, 0},

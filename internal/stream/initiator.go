@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/xml"
 
@@ -48,10 +49,10 @@ func (m *Machine) features(e Element) {
 	}
 	m.offered = f
 	switch {
-	case !m.secure && !f.starttls:
-		m.tell(&Error{Condition: PolicyViolation, Text: "STARTTLS is not offered here, and this side does not use unencrypted streams"})
-		m.fail(&TLSError{Remote: m.remote})
 	case !m.secure:
+		if !f.starttls { // somebody may have struck the offer out, RFC 7590 section 3.1
+			m.denied = &TLSError{Remote: m.remote}
+		}
 		m.write("<starttls xmlns='" + NSTLS + "'/>")
 		m.phase = waitProceed
 	case m.authed:
@@ -117,13 +118,19 @@ func (m *Machine) instead(e *AuthError) {
 func (m *Machine) proceed(e Element) {
 	switch (xml.Name{Space: e.Space, Local: e.Local}) {
 	case xml.Name{Space: NSTLS, Local: "proceed"}:
+		m.denied = nil
 		m.do(StartTLS{m.local})
 		m.phase = waitTLS
 	case xml.Name{Space: NSTLS, Local: "failure"}:
 		m.close()
-		m.fail(&TLSError{Remote: m.remote, Refused: true})
+		m.fail(cmp.Or[error](m.denied, &TLSError{Remote: m.remote, Refused: true}))
 	default:
-		m.unexpected(e)
+		if m.denied == nil {
+			m.unexpected(e)
+			return
+		}
+		m.tell(&Error{Condition: PolicyViolation, Text: "STARTTLS is not offered here, and this side does not use unencrypted streams"})
+		m.fail(m.denied)
 	}
 }
 

@@ -243,7 +243,11 @@ func (m *Machine) step(e Event) {
 	case Element:
 		if m.phase != waitTLS && e.Space == NS && e.Local == "error" {
 			m.close()
-			m.fail(ParseError(e.Raw))
+			err := error(ParseError(e.Raw))
+			if m.phase == waitProceed {
+				err = cmp.Or(m.denied, err)
+			}
+			m.fail(err)
 			return
 		}
 		e.Raw = bytes.Clone(e.Raw)
