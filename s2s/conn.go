@@ -329,7 +329,11 @@ func (c *conn) closed(cause error, clean bool) {
 			cause = nil // what breaks after our closing tag is no news
 		}
 	}
-	c.sock.Close()
+	if clean {
+		c.transport().Close() // and TLS before it, RFC 6120 section 4.4
+	} else {
+		c.sock.Close()
+	}
 	if c.dialback != nil {
 		c.dialback.close(cause)
 	}
