@@ -63,7 +63,7 @@ func (k *Kit) StartChatd(t testing.TB, c Chatd) *Service {
 		cert, key := k.Certificate(t, c.Certificate)
 		args = append(args, "-cert", cert, "-key", key)
 	}
-	s.cmd = exec.Command(k.buildChatd(t), args...)
+	s.cmd = exec.Command(k.build(t, "chatd"), args...)
 	s.log = filepath.Join(k.Logs, "chatd-"+strings.ReplaceAll(t.Name(), "/", "-")+".log")
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -101,19 +101,19 @@ func (k *Kit) StartChatd(t testing.TB, c Chatd) *Service {
 	return s
 }
 
-// buildChatd returns the program, built from the sources in this checkout, with
-// the race detector if INTEROP_RACE is 1.
-func (k *Kit) buildChatd(t testing.TB) string {
+// build returns one of the example programs, built from the sources in this
+// checkout, with the race detector if INTEROP_RACE is 1.
+func (k *Kit) build(t testing.TB, name string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "chatd")
+	program := filepath.Join(t.TempDir(), name)
 	args := []string{"build", "-buildvcs=false", "-o", program}
 	if os.Getenv("INTEROP_RACE") == "1" {
 		args = append(args, "-race")
 	}
-	cmd := exec.Command("go", append(args, "isthmus.im/examples/chatd")...)
+	cmd := exec.Command("go", append(args, "isthmus.im/examples/"+name)...)
 	cmd.Dir = k.root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("interop: building chatd: %v\n%s", err, out)
+		t.Fatalf("interop: building %s: %v\n%s", name, err, out)
 	}
 	return program
 }

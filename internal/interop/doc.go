@@ -4,8 +4,8 @@
 //
 // Its tests run the example service, examples/chatd, as a process of its own
 // and drive it through its HTTP interface, with real clients logged in at the
-// peers; those in the directory library embed the library instead. The package
-// itself is the harness that both use:
+// peers, or run examples/fedcheck; those in the directory library embed the
+// library instead. The package itself is the harness that both use:
 //
 //	kit := interop.Open(t)                        // skips the test if no kit is running
 //	peer := kit.Peer(t, "prosody")

@@ -2,13 +2,15 @@ module isthmus.im/internal/interop
 
 go 1.25.0
 
-require isthmus.im v0.0.0
+require (
+	golang.org/x/sys v0.47.0
+	isthmus.im v0.0.0
+)
 
 require (
 	github.com/miekg/dns v1.1.73 // indirect
 	golang.org/x/mod v0.38.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/tools v0.48.0 // indirect
 )
 
