@@ -141,11 +141,9 @@ func ExampleServer_Session_muc() {
 		log.Fatal(err)
 	}
 	fmt.Println(<-said)
-	fmt.Println(channel.Leave(ctx, "I'll warrant you"))
 	// Output:
 	// in street@rooms.montague.example as nurse
 	// nurse: God ye good morrow, gentlemen.
-	// <nil>
 }
 
 // What was said is fetched from an archive with package history of mellium.
