@@ -15,6 +15,7 @@ const maxKept = 1 << 16
 // user. Make one with NewMemory.
 type Memory struct {
 	hub hub
+	memoryPeople
 
 	mu      sync.RWMutex
 	closed  bool

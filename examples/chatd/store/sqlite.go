@@ -17,8 +17,14 @@ import (
 	"isthmus.im/jid"
 )
 
-//go:embed schema.sql
-var schema string
+// The versions of the database (PRAGMA user_version): each file leads from the
+// one before to the next.
+var (
+	//go:embed schema.sql
+	schema1 string
+	//go:embed people.sql
+	schema2 string
+)
 
 // SQLite is a Store in one file. Make one with OpenSQLite.
 //
@@ -62,7 +68,7 @@ func OpenSQLite(path string) (*SQLite, error) {
 	}
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(4)
-	if _, err := db.Exec(schema); err != nil {
+	if err := migrate(db, schema1, schema2); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
@@ -72,6 +78,31 @@ func OpenSQLite(path string) (*SQLite, error) {
 		return nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
 	return &SQLite{db: db, writer: w, users: make(map[jid.JID]userRow)}, nil
+}
+
+// migrate brings a database to the last version.
+func migrate(db *sql.DB, versions ...string) error {
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var version int
+	if err := tx.QueryRow(`PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	if version > len(versions) {
+		return fmt.Errorf("made by a later program: version %d", version)
+	}
+	for ; version < len(versions); version++ {
+		if _, err := tx.Exec(versions[version]); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(fmt.Sprintf(`PRAGMA user_version = %d`, version)); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // AddUser implements Store.
@@ -168,7 +199,7 @@ func (s *SQLite) Events(ctx context.Context, user jid.JID, after int64, limit in
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT id, type, sender, recipient, body, stanza_id, in_reply_to, condition, text, at
+	rows, err := s.db.QueryContext(ctx, `SELECT id, type, sender, recipient, body, stanza_id, in_reply_to, condition, text, detail, at
 		FROM events WHERE user_id = ? AND id > ? ORDER BY id LIMIT ?`, row.id, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("store: read events: %w", closedOr(err))
@@ -179,7 +210,7 @@ func (s *SQLite) Events(ctx context.Context, user jid.JID, after int64, limit in
 		var e Event
 		var at int64
 		if err := rows.Scan(&e.ID, &e.Type, &e.From, &e.To, &e.Body, &e.StanzaID,
-			&e.InReplyTo, &e.Condition, &e.Text, &at); err != nil {
+			&e.InReplyTo, &e.Condition, &e.Text, &e.Detail, &at); err != nil {
 			return nil, fmt.Errorf("store: read events: %w", err)
 		}
 		e.At = time.UnixMicro(at).UTC()

@@ -28,12 +28,16 @@ func HashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 
 // The values of Event.Type.
 const (
-	TypeMessage = "message" // From wrote Body
-	TypeError   = "error"   // the message InReplyTo was not delivered, because of Condition
+	TypeMessage    = "message"    // From wrote Body
+	TypeError      = "error"      // the message InReplyTo was not delivered, because of Condition
+	TypeCorrection = "correction" // Body replaces what From wrote in the message InReplyTo
+	TypeReceipt    = "receipt"    // the message InReplyTo reached From
+	TypeRequest    = "request"    // From asks to see the user's presence; Text is their nick
+	TypePresence   = "presence"   // From is there, or not: Condition is how, Text says more
+	TypeContact    = "contact"    // the user's contact From has changed: Detail
 )
 
-// Event is one thing a user must hear of. Body and StanzaID belong to a message;
-// InReplyTo, Condition and Text to an error.
+// Event is one thing a user must hear of. Which fields it has depends on its Type.
 type Event struct {
 	// ID is given by Append: 1 for a user's first event, 2 for the next.
 	ID   int64  `json:"id"`
@@ -47,6 +51,7 @@ type Event struct {
 	InReplyTo string `json:"in_reply_to"`
 	Condition string `json:"condition"`
 	Text      string `json:"text"`
+	Detail    string `json:"detail"` // a JSON object, or empty
 
 	At time.Time `json:"at"`
 }
@@ -80,6 +85,8 @@ type Store interface {
 	// Watch returns a channel that has something to receive after each Append
 	// for user; several may be announced as one. stop ends the watch.
 	Watch(user jid.JID) (wake <-chan struct{}, stop func())
+
+	People
 
 	// Close ends the store. What was appended before is kept.
 	Close() error

@@ -42,8 +42,8 @@ func newWriter(db *sql.DB) (*writer, error) {
 	}
 	w := &writer{conn: conn, in: make(chan *entry, maxBatch), quit: make(chan struct{}), done: make(chan struct{})}
 	w.insert, err = conn.PrepareContext(ctx, `INSERT INTO events
-		(user_id, id, type, sender, recipient, body, stanza_id, in_reply_to, condition, text, at)
-		SELECT ?1, coalesce(max(id), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM events WHERE user_id = ?1
+		(user_id, id, type, sender, recipient, body, stanza_id, in_reply_to, condition, text, detail, at)
+		SELECT ?1, coalesce(max(id), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM events WHERE user_id = ?1
 		RETURNING id`)
 	if err != nil {
 		conn.Close()
@@ -129,7 +129,7 @@ func (w *writer) commit(batch []*entry) error {
 	for _, en := range batch {
 		e := &en.ev
 		err := insert.QueryRowContext(ctx, en.user, e.Type, e.From, e.To, e.Body, e.StanzaID,
-			e.InReplyTo, e.Condition, e.Text, e.At.UnixMicro()).Scan(&en.id)
+			e.InReplyTo, e.Condition, e.Text, e.Detail, e.At.UnixMicro()).Scan(&en.id)
 		if err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
