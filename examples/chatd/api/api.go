@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type Config struct {
 	Domains    []string      // the first is where names without a domain belong
 	Store      store.Store   // users and events
 	Sender     stanza.Sender // takes what users write
+	People     People
 	Streams    func() []Stream
 	AdminToken string
 	Logger     *slog.Logger
@@ -84,6 +86,7 @@ func New(cfg Config) (*API, error) {
 	a.route("POST", "/v1/users", a.createUser)
 	a.route("POST", "/v1/users/{name}/messages", a.postMessage)
 	a.route("GET", "/v1/users/{name}/events", a.getEvents)
+	a.routePeople()
 	a.route("GET", "/v1/federation/streams", a.getStreams)
 	a.route("GET", "/healthz", a.health)
 	a.route("GET", "/{$}", newPage(cfg.Domains[0]).serve)
@@ -95,11 +98,20 @@ func New(cfg Config) (*API, error) {
 
 // route registers h for one method of a path; others are told which it is.
 func (a *API) route(method, path string, h http.HandlerFunc) {
-	allow := method
-	if method == http.MethodGet {
-		allow = "GET, HEAD"
+	a.routes(path, map[string]http.HandlerFunc{method: h})
+}
+
+// routes registers a handler for each method of a path.
+func (a *API) routes(path string, handlers map[string]http.HandlerFunc) {
+	var methods []string
+	for method, h := range handlers {
+		a.mux.HandleFunc(method+" "+path, h)
+		if methods = append(methods, method); method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
 	}
-	a.mux.HandleFunc(method+" "+path, h)
+	slices.Sort(methods)
+	allow := strings.Join(methods, ", ")
 	a.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allow)
 		a.fail(w, r, http.StatusMethodNotAllowed, "this path takes "+allow)

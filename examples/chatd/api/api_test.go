@@ -38,18 +38,20 @@ func (o *outbox) Send(ctx context.Context, s *stanza.Stanza) error {
 // service is an API with a store in memory, and the log that it wrote.
 type service struct {
 	*api.API
-	store *store.Memory
-	out   *outbox
-	log   *strings.Builder
+	store  *store.Memory
+	out    *outbox
+	people *recorder
+	log    *strings.Builder
 }
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	s := &service{store: store.NewMemory(), out: &outbox{}, log: &strings.Builder{}}
+	s := &service{store: store.NewMemory(), out: &outbox{}, people: &recorder{}, log: &strings.Builder{}}
 	a, err := api.New(api.Config{
 		Domains: []string{"capulet.example", "verona.example"},
 		Store:   s.store,
 		Sender:  s.out,
+		People:  s.people,
 		Streams: func() []api.Stream {
 			return []api.Stream{{Local: "capulet.example", Remote: "montague.example", Direction: "out",
 				Method: "EXTERNAL", Proof: "PKIX", TLS: "TLS 1.3", Since: time.Unix(0, 0).UTC(), In: 1, Out: 2}}

@@ -182,12 +182,63 @@ type errorEvent struct {
 	At        time.Time `json:"at"`
 }
 
+type receiptEvent struct {
+	ID        int64     `json:"id"`
+	Type      string    `json:"type"`
+	InReplyTo string    `json:"in_reply_to"`
+	From      string    `json:"from"`
+	At        time.Time `json:"at"`
+}
+
+type correctionEvent struct {
+	messageEvent
+	Replaces string `json:"replaces"`
+}
+
+type requestEvent struct {
+	ID   int64     `json:"id"`
+	Type string    `json:"type"`
+	From string    `json:"from"`
+	Nick string    `json:"nick"`
+	At   time.Time `json:"at"`
+}
+
+type presenceEvent struct {
+	ID     int64     `json:"id"`
+	Type   string    `json:"type"`
+	From   string    `json:"from"`
+	Show   string    `json:"show"`
+	Status string    `json:"status"`
+	At     time.Time `json:"at"`
+}
+
+type contactEvent struct {
+	ID      int64           `json:"id"`
+	Type    string          `json:"type"`
+	Contact json.RawMessage `json:"contact"`
+	At      time.Time       `json:"at"`
+}
+
 // appendJSON appends e on one line. Strings, numbers and this century's times
 // always have a JSON form.
 func appendJSON(b []byte, e *store.Event) []byte {
-	var v any = messageEvent{e.ID, e.Type, e.From, e.To, e.Body, e.StanzaID, e.At}
-	if e.Type == store.TypeError {
+	var v any
+	message := messageEvent{e.ID, e.Type, e.From, e.To, e.Body, e.StanzaID, e.At}
+	switch e.Type {
+	case store.TypeError:
 		v = errorEvent{e.ID, e.Type, e.InReplyTo, e.Condition, e.Text, e.From, e.To, e.At}
+	case store.TypeReceipt:
+		v = receiptEvent{e.ID, e.Type, e.InReplyTo, e.From, e.At}
+	case store.TypeCorrection:
+		v = correctionEvent{message, e.InReplyTo}
+	case store.TypeRequest:
+		v = requestEvent{e.ID, e.Type, e.From, e.Text, e.At}
+	case store.TypePresence:
+		v = presenceEvent{e.ID, e.Type, e.From, e.Condition, e.Text, e.At}
+	case store.TypeContact:
+		v = contactEvent{e.ID, e.Type, json.RawMessage(e.Detail), e.At}
+	default:
+		v = message
 	}
 	j, _ := json.Marshal(v)
 	return append(b, j...)

@@ -1,11 +1,14 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
 	"isthmus.im/jid"
+	"isthmus.im/presence/gate"
 	"isthmus.im/stanza"
+	"isthmus.im/stanza/payload"
 )
 
 func (a *API) postMessage(w http.ResponseWriter, r *http.Request) {
@@ -14,8 +17,10 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var req struct {
-		To   string `json:"to"`
-		Body string `json:"body"`
+		To       string `json:"to"`
+		Body     string `json:"body"`
+		Replaces string `json:"replaces"` // the id of the message that this one corrects
+		Receipt  bool   `json:"receipt"`  // tell when it has arrived
 	}
 	if !a.decode(w, r, &req) {
 		return
@@ -37,7 +42,27 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	msg := stanza.Text(user, to, req.Body)
-	if err := a.cfg.Sender.Send(r.Context(), msg); err != nil {
+	if req.Replaces != "" {
+		if !a.fits(w, r, req.Replaces) {
+			return
+		}
+		if err := payload.Correct(msg, req.Replaces); err != nil {
+			a.broken(w, r, err)
+			return
+		}
+	}
+	if req.Receipt {
+		if err := payload.RequestReceipt(msg); err != nil {
+			a.broken(w, r, err)
+			return
+		}
+	}
+	err = a.cfg.Sender.Send(r.Context(), msg)
+	if errors.Is(err, gate.ErrBlocked) {
+		a.fail(w, r, http.StatusConflict, "you have blocked this address")
+		return
+	}
+	if err != nil {
 		// Only a message that cannot be queued fails here; one that cannot be
 		// delivered comes back as an event.
 		a.cfg.Logger.Warn("message refused", "remote", to.Domain(), "err", err)

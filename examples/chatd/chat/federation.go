@@ -9,25 +9,31 @@ import (
 	"isthmus.im/examples/chatd/store"
 	"isthmus.im/s2s"
 	"isthmus.im/stanza"
+	"isthmus.im/stanza/payload"
 )
 
 // federate makes the service's users reachable from every other domain, and
 // every other domain from the service. Nothing is opened yet.
-func federate(cfg Config) (*s2s.Server, error) {
+func federate(cfg Config) (*s2s.Server, *people, error) {
 	mux := stanza.NewMux()
-	mux.HandleMessage("", inbox{cfg.Store}.handler())
-	return s2s.New(s2s.Config{
+	p := newPeople(cfg.Store, mux, cfg.Logger)
+	mux.HandleMessage("", inbox{cfg.Store, p.gate}.handler())
+	mux.Advertise(payload.NSReceipts, payload.NSCorrection)
+	fed, err := s2s.New(s2s.Config{
 		Domains:  cfg.Domains,
 		TLS:      cfg.TLS,
 		Users:    cfg.Store,
-		Handler:  mux,
+		Handler:  p.gate,
 		Verifier: s2s.PKIX{Roots: cfg.Roots},
 		DNS:      cfg.DNS,
 		Reach:    s2s.Reach{Private: cfg.Private},
 		Limits:   limits(cfg.Unlimited),
 		Software: s2s.Software{Name: "chatd"},
 		Logger:   cfg.Logger,
+		Trace:    &s2s.Trace{StreamClose: p.links.closed, StreamOpen: p.links.opened},
 	})
+	p.gate.Out = fed
+	return fed, p, err
 }
 
 // limits are the defaults, or none on what one domain or address may send.
@@ -44,7 +50,10 @@ func limits(unlimited bool) s2s.Limits {
 
 // inbox keeps what arrives for the service's users, from other domains and
 // from each other.
-type inbox struct{ store store.Store }
+type inbox struct {
+	store store.Store
+	out   stanza.Sender
+}
 
 func (in inbox) handler() stanza.Handler { return stanza.MessageFunc(in.save) }
 
@@ -60,13 +69,39 @@ func (in inbox) save(ctx context.Context, m *stanza.Stanza) error {
 		return stanza.Errorf(stanza.ServiceUnavailable, "this is not a room")
 	default:
 		e.Type, e.Body, e.StanzaID = store.TypeMessage, m.Body(), m.ID
-		if e.Body == "" {
-			return nil // "is typing", receipts and the like have no place in this service
+		if replace, err := payload.Of[payload.Replace](m); err == nil {
+			e.Type, e.InReplyTo = store.TypeCorrection, replace.ID
+		} else if receipt, err := payload.Of[payload.Receipt](m); err == nil {
+			e.Type, e.InReplyTo, e.Body = store.TypeReceipt, receipt.ID, ""
+		} else if e.Body == "" {
+			return nil // "is typing" and the like have no place in this service
 		}
 	}
 	_, err := in.store.Append(ctx, m.To, e)
 	if errors.Is(err, store.ErrNoUser) { // the domain itself was written to
 		return stanza.Errorf(stanza.ServiceUnavailable, "nobody reads messages at this address")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return in.acknowledge(ctx, m)
+}
+
+// acknowledge sends the receipt that a message asks for, if its sender may know
+// that the user is there.
+func (in inbox) acknowledge(ctx context.Context, m *stanza.Stanza) error {
+	receipt, asked := payload.ReceiptFor(m)
+	if !asked {
+		return nil
+	}
+	items, err := in.store.Contacts().Items(ctx, m.To.Bare())
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if it.Contact == m.From.Bare() && it.Subscription.HasFrom() {
+			return in.out.Send(ctx, receipt)
+		}
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 func newInbox(t testing.TB) (inbox, jid.JID) {
 	t.Helper()
-	in, user := inbox{store.NewMemory()}, jid.MustParse("juliet@capulet.example")
+	in, user := inbox{store.NewMemory(), nil}, jid.MustParse("juliet@capulet.example")
 	if err := in.store.AddUser(t.Context(), user, store.TokenHash{}); err != nil {
 		t.Fatal(err)
 	}

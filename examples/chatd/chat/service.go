@@ -31,22 +31,24 @@ type Config struct {
 
 // Service is a running chat service. Its methods are safe for concurrent use.
 type Service struct {
-	store store.Store
-	fed   *s2s.Server
-	api   *api.API
-	http  *http.Server
+	store  store.Store
+	fed    *s2s.Server
+	people *people
+	api    *api.API
+	http   *http.Server
 }
 
 // New makes a Service that listens nowhere yet.
 func New(cfg Config) (*Service, error) {
-	fed, err := federate(cfg)
+	fed, people, err := federate(cfg)
 	if err != nil {
 		return nil, err
 	}
 	clients, err := api.New(api.Config{
 		Domains:    cfg.Domains,
 		Store:      cfg.Store,
-		Sender:     fed,
+		Sender:     people.gate,
+		People:     people,
 		Streams:    func() []api.Stream { return streams(fed) },
 		AdminToken: cfg.AdminToken,
 		Logger:     cfg.Logger,
@@ -54,7 +56,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{store: cfg.Store, fed: fed, api: clients}
+	s := &Service{store: cfg.Store, fed: fed, people: people, api: clients}
 	s.http = &http.Server{
 		Handler:           clients,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -69,7 +71,11 @@ func New(cfg Config) (*Service, error) {
 }
 
 // ServeFederation accepts streams that begin with STARTTLS. It returns nil after Shutdown.
-func (s *Service) ServeFederation(l net.Listener) error { return orderly(s.fed.Serve(l)) }
+// It announces the users who were available when the service ended.
+func (s *Service) ServeFederation(l net.Listener) error {
+	s.people.start()
+	return orderly(s.fed.Serve(l))
+}
 
 // ServeFederationTLS accepts streams that begin with TLS (XEP-0368). It returns nil after Shutdown.
 func (s *Service) ServeFederationTLS(l net.Listener) error { return orderly(s.fed.ServeTLS(l)) }
@@ -85,12 +91,15 @@ func orderly(err error) error {
 }
 
 // Shutdown ends the service in the order in which a message travels: clients
-// first, then federation, which delivers what they wrote, then the store,
+// first, then presence, then federation, which delivers what they wrote, then the store,
 // which by then has everything that arrived. When ctx ends, it stops waiting.
 func (s *Service) Shutdown(ctx context.Context) error {
 	var errs []error
 	if err := s.http.Shutdown(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("chat: clients: %w", err), s.http.Close())
+	}
+	if err := s.people.stop(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("chat: presence: %w", err))
 	}
 	if err := s.fed.Shutdown(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("chat: federation: %w", err))

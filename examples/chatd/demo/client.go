@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"isthmus.im/examples/chatd/api"
-	"isthmus.im/examples/chatd/store"
 )
 
 // user is somebody who has signed in to one of the services.
@@ -41,25 +40,48 @@ func (s *server) streams(ctx context.Context) (list []api.Stream, err error) {
 
 // send writes to somebody and returns the message's id.
 func (u *user) send(ctx context.Context, to, body string) (string, error) {
+	return u.post(ctx, map[string]any{"to": to, "body": body})
+}
+
+// post sends a message and returns its id.
+func (u *user) post(ctx context.Context, message map[string]any) (string, error) {
 	var sent struct {
 		ID string `json:"id"`
 	}
-	err := u.at.call(ctx, "POST", "/v1/users/"+url.PathEscape(u.Name)+"/messages", u.Token,
-		map[string]string{"to": to, "body": body}, &sent)
+	err := u.at.call(ctx, "POST", "/v1/users/"+url.PathEscape(u.Name)+"/messages", u.Token, message, &sent)
 	return sent.ID, err
 }
 
+// event is any of the events that a user gets.
+type event struct {
+	ID        int64  `json:"id"`
+	Type      string `json:"type"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Body      string `json:"body"`
+	StanzaID  string `json:"stanza_id"`
+	InReplyTo string `json:"in_reply_to"`
+	Condition string `json:"condition"`
+	Replaces  string `json:"replaces"`
+	Show      string `json:"show"`
+	Status    string `json:"status"`
+	Contact   struct {
+		Address string `json:"address"`
+		Avatar  string `json:"avatar"`
+	} `json:"contact"`
+}
+
 // next waits for the next event.
-func (u *user) next(ctx context.Context) (store.Event, error) {
+func (u *user) next(ctx context.Context) (event, error) {
 	events, err := u.collect(ctx, 1)
 	if err != nil {
-		return store.Event{}, err
+		return event{}, err
 	}
 	return events[0], nil
 }
 
 // collect waits for the next n events.
-func (u *user) collect(ctx context.Context, n int) ([]store.Event, error) {
+func (u *user) collect(ctx context.Context, n int) ([]event, error) {
 	path := fmt.Sprintf("/v1/users/%s/events?after=%d", url.PathEscape(u.Name), u.last)
 	res, err := u.at.request(ctx, "GET", path, u.Token, nil)
 	if err != nil {
@@ -68,13 +90,13 @@ func (u *user) collect(ctx context.Context, n int) ([]store.Event, error) {
 	defer res.Body.Close()
 	in := bufio.NewScanner(res.Body)
 	in.Buffer(nil, 1<<20)
-	var events []store.Event
+	var events []event
 	for len(events) < n && in.Scan() {
 		data, ok := strings.CutPrefix(in.Text(), "data: ")
 		if !ok {
 			continue
 		}
-		var e store.Event
+		var e event
 		if err := json.Unmarshal([]byte(data), &e); err != nil {
 			return nil, fmt.Errorf("demo: %s got %q: %w", u.Address, data, err)
 		}

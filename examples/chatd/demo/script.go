@@ -32,6 +32,9 @@ func play(ctx context.Context, out io.Writer, alpha, beta *server) (alice, bob *
 			return nil, nil, err
 		}
 	}
+	if err := meet(ctx, out, alice, bob); err != nil {
+		return nil, nil, err
+	}
 	if err := bounce(ctx, out, alice, "nobody@"+beta.domain); err != nil {
 		return nil, nil, err
 	}
@@ -68,7 +71,7 @@ func bounce(ctx context.Context, out io.Writer, from *user, to string) error {
 	if err != nil {
 		return err
 	}
-	e, err := from.next(ctx)
+	e, err := from.until(ctx, func(e event) bool { return e.Type == store.TypeError })
 	if err != nil {
 		return err
 	}
