@@ -9,8 +9,14 @@ import (
 	"strings"
 )
 
-//go:embed page.html
-var pageSource string
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+	//go:embed page.js
+	pageJS string
+)
 
 // page is the web page, which needs nothing that it does not contain.
 type page struct {
@@ -19,7 +25,7 @@ type page struct {
 }
 
 func newPage(domain string) page {
-	src := strings.ReplaceAll(pageSource, "%DOMAIN%", html.EscapeString(domain))
+	src := strings.NewReplacer("%DOMAIN%", html.EscapeString(domain), "%STYLE%", pageCSS, "%SCRIPT%", pageJS).Replace(pageHTML)
 	return page{
 		html: []byte(src),
 		policy: "default-src 'none'; connect-src 'self'; img-src data:; script-src " + digest(src, "script") +
