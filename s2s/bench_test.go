@@ -44,7 +44,7 @@ func pairOnLoopback(b *testing.B, theirs stanza.Handler) *s2s.Server {
 	start := func(domain string, h stanza.Handler) *s2s.Server {
 		srv, err := s2s.New(s2s.Config{
 			Services: []string{domain}, Handler: h, Resolver: dns,
-			Verifier: s2s.PKIX{Roots: ca.Pool()}, Reach: s2s.Reach{Private: true},
+			Verifier: s2s.PKIX{Roots: ca.Pool()}, Reach: s2s.Reach{Loopback: true},
 			TLS:    &tls.Config{Certificates: []tls.Certificate{ca.Issue(testca.Options{DNS: []string{domain}})}},
 			Logger: slog.New(slog.DiscardHandler),
 			Limits: s2s.Limits{DomainBytes: math.MaxInt32, DomainStanzas: math.MaxInt32},

@@ -75,9 +75,9 @@ type Config struct {
 	// with pauses between attempts, as if it were out of reach. Nil: changes are
 	// logged and traced (Trace.IdentityChanged), and accepted.
 	OnChange func(ctx context.Context, change Change) error
-	// Policy is asked before a stream with a remote domain is opened or
-	// accepted; an error refuses it. Nil: federate with everyone.
-	Policy func(ctx context.Context, remote jid.JID) error
+	// Policy says with which remote domains to federate, and how, until
+	// [Server.SetPolicy] changes it. The zero Policy: with everyone.
+	Policy Policy
 
 	// Dialback permits a weaker proof of a domain where no certificate does
 	// (XEP-0220). Nil: certificates or nothing.
@@ -120,19 +120,6 @@ type Config struct {
 	Logger *slog.Logger
 	// Trace holds hooks for metrics and tests. Nil: none.
 	Trace *Trace
-}
-
-// Reach says which unusual places may be connected to. Each is refused unless
-// its field is set, since whoever can make a server connect to a domain of
-// their choice could otherwise make it reach into the network that it runs in.
-type Reach struct {
-	Private  bool // addresses that are loopback, private, link-local or otherwise not of the open network
-	Literals bool // domains that are IP addresses
-	Dotless  bool // domains of a single label
-	// OtherHosts: hosts that a domain's server names instead of itself
-	// (see-other-host, RFC 6120 section 4.9.3.19). They have to prove the same
-	// domain, and Private applies to them as well.
-	OtherHosts bool
 }
 
 // Software is the answer to a software version request (XEP-0092).

@@ -42,6 +42,7 @@ type conn struct {
 
 	bidi     bool   // stanzas may travel both ways
 	link     *link  // the route of a stream that is written to
+	closing  bool   // no more stanzas are written to it; under link.mu
 	acks     acks   // of such a stream; under link.mu
 	preamble []byte // to be written before the first stanza; under link.mu
 	maxBytes int    // largest stanza the peer accepts; zero: not said
@@ -182,6 +183,18 @@ func (c *conn) end(e *stream.Error) {
 		return
 	}
 	c.sock.SetReadDeadline(time.Now().Add(c.s.limits.Close))
+}
+
+// drain reads what the peer of an ended stream still sends, until it closes or
+// its time is up. A connection that is closed with something unread is reset, and
+// then the peer does not read why.
+func (c *conn) drain() {
+	var buf [512]byte
+	for {
+		if _, err := c.transport().Read(buf[:]); err != nil {
+			return
+		}
+	}
 }
 
 // handshake runs TLS over the socket.

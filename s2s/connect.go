@@ -4,17 +4,14 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"isthmus.im/internal/locate"
 	"isthmus.im/internal/stream"
-	"isthmus.im/jid"
 )
 
 // connect opens an authenticated stream for a link, or, if that is nil, one that
@@ -28,8 +25,9 @@ func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *Connect
 		return nil, failed
 	}
 	domain := r.Remote.ASCIIDomain()
+	rule := s.rules.Load().of(r.Remote)
 	lookup, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
-	targets, err := locate.Targets(lookup, s.resolver, domain)
+	targets, err := rule.lookup(lookup, s.resolver, r.Remote)
 	cancel()
 	if err != nil {
 		failed.add(Attempt{Target: domain, Stage: StageDNS, Err: err}, notThere(err))
@@ -41,7 +39,7 @@ func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *Connect
 		}
 		defer s.running.Done()
 		begin := time.Now()
-		c, err := s.dial(ctx, r, l, t, addr)
+		c, err := s.dial(ctx, r, l, rule, t, addr)
 		if trace := s.trace.Dial; trace != nil {
 			trace(r.Remote, addr.String(), time.Since(begin), err)
 		}
@@ -56,7 +54,7 @@ func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *Connect
 		if err == nil {
 			break
 		}
-		if targets, _ = s.elsewhere(ctx, more); len(targets) == 0 {
+		if targets, _ = s.elsewhere(ctx, rule, more); len(targets) == 0 {
 			break
 		}
 		for i := range targets {
@@ -115,40 +113,6 @@ func (e *ConnectError) add(a Attempt, final bool) {
 	}
 }
 
-// mayReach reports whether the host lets us connect to a domain.
-func (s *Server) mayReach(ctx context.Context, remote jid.JID) error {
-	if err := s.usual(remote); err != nil || s.policy == nil {
-		return err
-	}
-	return s.policy(ctx, remote)
-}
-
-// usual reports whether Config.Reach permits domains or hosts of this kind.
-func (s *Server) usual(remote jid.JID) error {
-	switch {
-	case remote.IsIPLiteral():
-		if !s.reach.Literals {
-			return errLiteral
-		}
-	case !s.reach.Dotless && !strings.Contains(strings.TrimSuffix(remote.Domain(), "."), "."):
-		return errDotless
-	}
-	return nil
-}
-
-// reachable reports whether Config.Reach permits an address.
-func (s *Server) reachable(addr netip.Addr) error {
-	if why, forbidden := locate.Forbidden(addr); forbidden && !s.reach.Private {
-		return fmt.Errorf("s2s: address not allowed: %s", why)
-	}
-	return nil
-}
-
-var (
-	errLiteral = errors.New("s2s: domains that are IP addresses are not allowed")
-	errDotless = errors.New("s2s: domains of one label are not allowed")
-)
-
 // notThere reports whether DNS said that there is no such thing, rather than
 // that it could not find out.
 func notThere(err error) bool {
@@ -167,8 +131,8 @@ func (e *stageError) Unwrap() error { return e.err }
 
 // dial tries one address, up to an authenticated stream, or for a nil link up to
 // one that could be authenticated. The error is a *stageError.
-func (s *Server) dial(ctx context.Context, r Route, l *link, t locate.Target, addr netip.AddrPort) (*conn, error) {
-	if err := s.reachable(addr.Addr()); err != nil {
+func (s *Server) dial(ctx context.Context, r Route, l *link, rule *rule, t locate.Target, addr netip.AddrPort) (*conn, error) {
+	if err := rule.reaches(addr, s.reach); err != nil {
 		return nil, &stageError{StageDNS, err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
@@ -189,7 +153,7 @@ func (s *Server) dial(ctx context.Context, r Route, l *link, t locate.Target, ad
 	}
 	cfg := stream.Config{Role: stream.Initiator, Local: r.Local, Remote: r.Remote, Secure: t.Direct, NewID: newID, AskOnly: l == nil}
 	if l != nil {
-		cfg.Bidi, cfg.Limits, cfg.Dialback = s.bidi, s.announced(), s.dialbackOffer()
+		cfg.Bidi, cfg.Limits, cfg.Dialback = s.bidi, s.announced(), s.dialbackBy(rule)
 	}
 	end, err := c.negotiate(ctx, stream.New(cfg))
 	if err == nil {
@@ -198,6 +162,11 @@ func (s *Server) dial(ctx context.Context, r Route, l *link, t locate.Target, ad
 	if err != nil {
 		sock.Close()
 		return nil, &stageError{stageOf(err), publicError(err)}
+	}
+	if err := rule.good(c.method); err != nil {
+		c.end(notPermitted(c, err))
+		sock.Close()
+		return nil, &stageError{StageIdentity, err}
 	}
 	return c, nil
 }
@@ -239,6 +208,8 @@ func stageOf(err error) Stage {
 	var shake *handshakeError
 	var se *stream.Error
 	switch {
+	case errors.Is(err, errSelf):
+		return StageDNS
 	case errors.As(err, &identity):
 		return StageIdentity
 	case errors.As(err, &auth):

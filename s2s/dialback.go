@@ -120,6 +120,15 @@ func (s *Server) dialbackOffer() []byte {
 	return append([]byte(dialback.Feature), s.announced().Element()...)
 }
 
+// dialbackBy is dialbackOffer for streams that we open by a rule: where the peer
+// has to prove more than DNS can, there is none.
+func (s *Server) dialbackBy(r *rule) []byte {
+	if r.good(MethodDialback) != nil {
+		return nil
+	}
+	return s.dialbackOffer()
+}
+
 // lastFeatures is what peers are offered once they have authenticated.
 func (s *Server) lastFeatures() []byte {
 	b := append(s.announced().Element(), smFeature...)

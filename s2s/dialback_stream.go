@@ -129,7 +129,7 @@ func (d *dialbackStream) admit(r Route) bool {
 	d.proved = true
 	c.s.negotiated(c, true)
 	if c.s.changes.Load() != d.changes {
-		if err := c.s.permits(c.s.ctx, r); err != nil {
+		if err := c.s.permitsStream(c.s.ctx, c); err != nil {
 			c.end(notPermitted(c, err))
 			return false
 		}

@@ -28,6 +28,11 @@ func (d *dialbackStream) verify(q *dialback.Question) {
 		delete(d.asking, q)
 		d.changes, d.refused = changes, nil
 		d.settle(q, method, verdict)
+		if method > 0 && d.proved && s.changes.Load() != changes {
+			if err := s.permits(s.ctx, Route{q.Local(), q.Remote()}); err != nil {
+				d.c.end(notPermitted(d.c, err))
+			}
+		}
 		if d.refused != nil && d.proved { // of others it is said when they end
 			s.log.Warn("dialback failed", "local", q.Local(), "remote", q.Remote(), "addr", d.c.addr().String(), "stream", d.c.id, "err", d.refused)
 		}
@@ -75,12 +80,16 @@ func (s *Server) judge(ctx context.Context, c *conn, q *dialback.Question) (Meth
 	if err := s.permits(ctx, Route{q.Local(), q.Remote()}); err != nil {
 		return 0, dialback.Unverified(q, dialback.PolicyViolation, "federation with "+q.Remote().String()+" is not allowed here")
 	}
+	rule := s.rules.Load().of(q.Remote())
 	var verdict dialback.Verdict
 	method, err := c.proof(ctx, q.Remote())
 	switch {
 	case errors.As(err, new(*disprovedError)):
 		return 0, dialback.Unverified(q, dialback.PolicyViolation, "the certificate shown is known to be a wrong one for "+q.Remote().String()+": "+err.Error())
-	case err != nil:
+	case err == nil && rule.good(method) == nil:
+	case rule.good(MethodDialback) != nil:
+		return 0, dialback.Unverified(q, dialback.PolicyViolation, q.Remote().String()+" has to be proved by "+rule.MinMethod.String()+" or better here")
+	default:
 		if verdict = s.ask(ctx, c, q); verdict.Type() != dialback.Valid {
 			return 0, verdict
 		}

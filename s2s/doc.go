@@ -48,6 +48,16 @@
 // To is local; a peer that breaks this rule loses the stream. The same is
 // checked of everything the service sends, which gets an error instead.
 //
+// # With whom
+//
+// By default with every domain of the open network. [Policy] holds rules by
+// domain or pattern, in Config.Policy and, at any time, through
+// [Server.SetPolicy]: a [Rule] denies domains, says where their servers are and
+// how to verify them, or asks for a stronger [Method] to prove them by. A domain
+// that is denied while streams with it are open loses them at once. [Reach] says
+// what is refused for being unusual: IP addresses and single labels as domains,
+// addresses that are not of the open network, and this server itself.
+//
 // # Arriving stanzas
 //
 // Answers to requests under way are matched by both addresses and id.

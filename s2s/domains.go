@@ -58,16 +58,18 @@ func (d *domains) get(name string) *domain {
 	return v.(*domain)
 }
 
-// set adds a domain, or replaces the one of that name.
-func (d *domains) set(new *domain) {
+// set adds a domain, or replaces the one of that name. It reports whether there
+// was none.
+func (d *domains) set(new *domain) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name := new.jid.Domain()
 	delete(d.gone, name)
-	d.byName.Store(name, new)
+	_, replaced := d.byName.Swap(name, new)
 	if old := d.some.Load(); old == nil || old.jid == new.jid {
 		d.some.Store(new)
 	}
+	return !replaced
 }
 
 // remove forgets a domain but for its name. It reports false if there is none.
@@ -144,7 +146,8 @@ func (s *Server) serves(domain jid.JID) bool { return s.domains.get(domain.Domai
 
 // AddDomain makes a domain local. Peers can open streams to it, and stanzas from
 // it be sent, as soon as AddDomain returns. A domain that is local already gets
-// the new certificate and kind; its streams stay open.
+// the new certificate and kind; its streams stay open. One that was remote until
+// now loses its streams, and what waits for it comes back as not-allowed.
 //
 // It fails for what is no domain, and for one without certificate: GetCertificate
 // is nil and so was Config.TLS. Whether the certificate is a good one is seen at
@@ -157,7 +160,11 @@ func (s *Server) AddDomain(d Domain) error {
 	if d.GetCertificate == nil && !hasCertificates(s.tls) {
 		return fmt.Errorf("s2s: local domain %q has no certificate", d.Name)
 	}
-	s.domains.set(&domain{jid: name, users: !d.Service, certificate: d.GetCertificate})
+	if s.domains.set(&domain{jid: name, users: !d.Service, certificate: d.GetCertificate}) {
+		s.changes.Add(1)
+		s.part(s.streamsOf(func(c *conn) bool { return c.remote == name }), errOwn)
+		s.kick(name) // its links find that they may not connect
+	}
 	return nil
 }
 
@@ -189,9 +196,9 @@ func (s *Server) RemoveDomain(ctx context.Context, name string) error {
 	return s.until(ctx, func() bool { return !s.anyOpen(parted) && len(s.sessions.at(d)) == 0 })
 }
 
-// part closes streams that permits refuses now and returns those whose end is worth waiting for. What
-// waits for such a stream is bounced when it has ended and its link finds that it
-// may not open another.
+// part closes streams that permits refuses now, and returns those whose end is
+// worth waiting for. What waits for such a stream is bounced when it has ended
+// and its link finds that it may not open another.
 func (s *Server) part(list []*conn, why error) []*conn {
 	parted := list[:0]
 	for _, c := range list {
@@ -201,7 +208,7 @@ func (s *Server) part(list []*conn, why error) []*conn {
 		parted = append(parted, c)
 		go func() {
 			defer s.running.Done()
-			c.end(notPermitted(c, why))
+			s.endWritten(c, notPermitted(c, why))
 		}()
 	}
 	return parted
@@ -220,6 +227,18 @@ func (s *Server) streamsOf(f func(*conn) bool) []*conn {
 	return list
 }
 
+// endWritten ends a stream once the stanzas that are being written to it are
+// written. Those that are not yet stay in the queue.
+func (s *Server) endWritten(c *conn, e *stream.Error) {
+	s.lmu.RLock()
+	l := s.links.byRoute[Route{Local: c.local, Remote: c.remote}]
+	s.lmu.RUnlock()
+	if l != nil {
+		s.until(s.ctx, func() bool { return l.hold(c) })
+	}
+	c.end(e)
+}
+
 // anyOpen reports whether one of the streams has not ended.
 func (s *Server) anyOpen(list []*conn) bool {
 	s.mu.Lock()
@@ -230,43 +249,6 @@ func (s *Server) anyOpen(list []*conn) bool {
 		}
 	}
 	return false
-}
-
-// permits reports why there may be no stream between two domains, or nil. It is
-// asked before a stream is opened and, since domains and policy change at any
-// time, once more when it is one of those that changes are applied to.
-func (s *Server) permits(ctx context.Context, r Route) error {
-	if !s.serves(r.Local) {
-		return fmt.Errorf("%w: %q", ErrNotLocal, r.Local)
-	}
-	return s.mayReach(ctx, r.Remote)
-}
-
-// still asks permits again for a stream that has just become the server's, if
-// anything has changed since changes was read, and ends a stream that is not
-// permitted any more.
-func (s *Server) still(ctx context.Context, c *conn, changes uint64) error {
-	if s.changes.Load() == changes {
-		return nil
-	}
-	err := s.permits(ctx, Route{Local: c.local, Remote: c.remote})
-	if err != nil {
-		c.end(notPermitted(c, err))
-		c.closed(err, false)
-	}
-	return err
-}
-
-// notPermitted is what a peer is told whose stream permits refuses; nil if that
-// is none of its business.
-func notPermitted(c *conn, err error) *stream.Error {
-	switch {
-	case !errors.Is(err, ErrNotLocal):
-		return &stream.Error{Condition: stream.PolicyViolation, Text: "federation with " + c.remote.String() + " is not allowed here"}
-	case c.out:
-		return nil
-	}
-	return hostGone(c.local)
 }
 
 func hostGone(local jid.JID) *stream.Error {

@@ -166,8 +166,8 @@ func TestRemoveDomain(t *testing.T) {
 			romeo.Send(`<message from="romeo@montague.example" to="x@` + from + `"><body>hello</body></message>`)
 			<-got
 		}
-		fed.Send(t.Context(), text("x@"+tenant, "x@unreachable.example", "waiting"))
 		n.FailDNS("unreachable.example", &net.DNSError{Err: "server misbehaving", IsTemporary: true})
+		fed.Send(t.Context(), text("x@"+tenant, "x@unreachable.example", "waiting"))
 		time.Sleep(time.Minute)
 
 		begin := time.Now()

@@ -37,7 +37,7 @@ var (
 type Stage uint8
 
 const (
-	StagePolicy   Stage = iota + 1 // refused by Config.Policy
+	StagePolicy   Stage = iota + 1 // refused by the policy
 	StageDNS                       // no target could be found
 	StageDial                      // no TCP connection
 	StageStream                    // connected, but no XMPP stream
@@ -122,9 +122,13 @@ func (e *ConnectError) Timeout() bool {
 func (e *ConnectError) Stanza() *stanza.Error {
 	switch e.Stage {
 	case StagePolicy:
-		if errors.Is(e, ErrNotLocal) {
+		switch {
+		case errors.Is(e, ErrNotLocal):
 			return &stanza.Error{Condition: stanza.NotAllowed, Type: stanza.Cancel,
 				Text: "the domain of the sender is no longer served here"}
+		case errors.Is(e, errOwn):
+			return &stanza.Error{Condition: stanza.NotAllowed, Type: stanza.Cancel,
+				Text: e.Domain.String() + " is served here since this was sent"}
 		}
 		return &stanza.Error{Condition: stanza.NotAllowed, Type: stanza.Cancel,
 			Text: "communication with " + e.Domain.String() + " is not allowed here"}
@@ -136,6 +140,10 @@ func (e *ConnectError) Stanza() *stanza.Error {
 		return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait,
 			Text: "the DNS look-up for " + e.Domain.String() + " failed"}
 	case StageIdentity:
+		if errors.As(e, new(*assuranceError)) {
+			return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Cancel,
+				Text: e.Domain.String() + " has not proved itself as well as this server asks"}
+		}
 		if !e.Final {
 			return &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait,
 				Text: "whether the certificate of " + e.Domain.String() + " is valid for it could not be found out"}

@@ -14,7 +14,7 @@ type Step string
 // The steps in the order in which they are taken. The last one is
 // [Server.CheckDomain]'s alone.
 const (
-	StepPolicy      Step = "policy"      // may we, Config.Policy
+	StepPolicy      Step = "policy"      // may we
 	StepDNS         Step = "dns"         // SRV records
 	StepAddress     Step = "address"     // addresses of one target
 	StepTCP         Step = "tcp"         // a connection to one address
@@ -109,6 +109,7 @@ func (s *Server) while(ctx context.Context) (context.Context, context.CancelFunc
 type probe struct {
 	s             *Server
 	local, remote jid.JID
+	rule          *rule // of remote
 	report        *Report
 	watch         func(Finding)
 	begin, mark   time.Time // mark: when the last finding was made
@@ -120,7 +121,7 @@ type probe struct {
 func (s *Server) newProbe(local, remote jid.JID, watch func(Finding)) *probe {
 	now := time.Now()
 	return &probe{
-		s: s, local: local, remote: remote, watch: watch, begin: now, mark: now,
+		s: s, local: local, remote: remote, rule: s.rules.Load().of(remote), watch: watch, begin: now, mark: now,
 		report: &Report{Local: local, Remote: remote, At: now.UTC().Round(0), Code: CodeOK, Findings: []Finding{}},
 	}
 }

@@ -11,7 +11,8 @@ const (
 
 	CodeNotLocal      Code = "not-local"      // the local domain is none of the server's
 	CodeOwnDomain     Code = "own-domain"     // the remote domain is one of the server's
-	CodePolicyDenied  Code = "policy-denied"  // Config.Policy refuses the domain
+	CodePolicyDenied  Code = "policy-denied"  // the policy denies the domain
+	CodeOverridden    Code = "overridden"     // the policy has it found or verified in another way
 	CodeUnusualDomain Code = "unusual-domain" // an address or a single label, which Config.Reach does not allow
 
 	CodeNoSuchDomain       Code = "no-such-domain"
@@ -26,8 +27,9 @@ const (
 	CodeUnreachable       Code = "host-unreachable"
 	CodeConnectionFailed  Code = "connection-failed" // any other reason
 
-	CodeSilent         Code = "silent"   // connected, and not a stream header
-	CodeNotXMPP        Code = "not-xmpp" // what came is no stream
+	CodeOwnServer      Code = "own-server" // DNS leads back to this server
+	CodeSilent         Code = "silent"     // connected, and not a stream header
+	CodeNotXMPP        Code = "not-xmpp"   // what came is no stream
 	CodeHostUnknown    Code = "host-unknown"
 	CodePeerPolicy     Code = "refused-by-peer"     // policy-violation
 	CodePeerBusy       Code = "peer-busy"           // shutting down, or out of resources
@@ -47,6 +49,7 @@ const (
 	CodeCertificateNotYet    Code = "certificate-not-yet-valid"
 	CodeCertificateName      Code = "certificate-wrong-name"
 	CodeCertificateAuthority Code = "certificate-unknown-authority"
+	CodeWeakMethod           Code = "method-too-weak" // proved, but not as well as the policy asks
 	CodeCertificateUsage     Code = "certificate-wrong-usage"
 	CodeCertificateInvalid   Code = "certificate-invalid" // any other reason
 	CodeRevoked              Code = "certificate-revoked"
@@ -98,6 +101,10 @@ func remedy(c Code, local, remote string) string {
 		return remote + " is served here and is never connected to; check it with CheckDomain."
 	case CodePolicyDenied:
 		return "This server's own policy does not federate with " + remote + "; change the policy if that is not meant."
+	case CodeOwnServer:
+		return "The DNS of " + remote + " names this server, which does not serve it: add the domain here, or have its DNS name its own server."
+	case CodeWeakMethod:
+		return "The policy here asks for more than " + remote + " proves: it needs a better certificate or signed DNS records, or the policy another MinMethod."
 	case CodeUnusualDomain:
 		return "Domains that are IP addresses or have no dot are refused unless Config.Reach allows them."
 	case CodeForbiddenAddress:

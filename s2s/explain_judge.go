@@ -149,6 +149,8 @@ func judge(err error, v *view) (Step, Code) {
 	var se *stream.Error
 	var key *dialback.Error
 	switch {
+	case errors.Is(err, errSelf):
+		return StepStream, CodeOwnServer
 	case errors.As(err, &key):
 		return StepDialback, judgeDialback(key)
 	case errors.As(err, &identity):

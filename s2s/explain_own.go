@@ -118,7 +118,7 @@ func (p *probe) visit(ctx context.Context) {
 	other, err := New(Config{
 		Services: []string{stranger}, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Handler: stanza.NewMux(),
 		Verifier: s.verifier, DNSSEC: s.secure != nil, POSH: s.posh != nil, Web: s.web, Revoked: s.revoked, Resolver: s.resolver, Dialer: s.dialer, Limits: s.limits, Logger: s.log,
-		Reach: Reach{Private: true, Literals: true, Dotless: true},
+		Reach: Reach{Private: true, Loopback: true, LinkLocal: true, Literals: true, Dotless: true},
 	})
 	if err != nil {
 		p.failed(StepTCP, CodeInterrupted, err)

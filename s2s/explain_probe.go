@@ -29,18 +29,28 @@ func (p *probe) allowed(ctx context.Context) bool {
 	case p.s.serves(p.remote):
 		p.failed(StepPolicy, CodeOwnDomain, nil)
 	default:
-		err := p.s.mayReach(ctx, p.remote)
-		switch {
-		case err == nil:
-			p.ok(StepPolicy, "")
-			return true
-		case errors.Is(err, errLiteral), errors.Is(err, errDotless):
-			p.failed(StepPolicy, CodeUnusualDomain, err)
-		default:
-			p.failed(StepPolicy, CodePolicyDenied, err)
-		}
+		return p.permitted(ctx)
 	}
 	return false
+}
+
+// permitted reports what the policy says of the remote domain.
+func (p *probe) permitted(ctx context.Context) bool {
+	detail, overrides := p.rule.describe()
+	err := p.s.permits(ctx, Route{Local: p.local, Remote: p.remote})
+	switch {
+	case err == nil && overrides:
+		p.found(StepPolicy, StatusInfo, CodeOverridden, detail)
+	case err == nil:
+		p.ok(StepPolicy, detail)
+	case errors.Is(err, errLiteral), errors.Is(err, errDotless):
+		p.failed(StepPolicy, CodeUnusualDomain, err)
+	case errors.Is(err, errDenied):
+		p.found(StepPolicy, StatusFailed, CodePolicyDenied, detail)
+	default:
+		p.failed(StepPolicy, CodePolicyDenied, err)
+	}
+	return err == nil
 }
 
 // reach goes through targets and addresses until a stream is open; shallow
@@ -48,7 +58,7 @@ func (p *probe) allowed(ctx context.Context) bool {
 func (p *probe) reach(ctx context.Context, shallow bool) {
 	domain := p.remote.ASCIIDomain()
 	lookup, cancel := context.WithTimeout(ctx, p.s.limits.Negotiation)
-	targets, err := locate.Targets(lookup, p.s.resolver, domain)
+	targets, err := p.rule.lookup(lookup, p.s.resolver, p.remote)
 	cancel()
 	if err != nil {
 		p.failedIn(ctx, StepDNS, codeOfTargets(err), err)
@@ -65,11 +75,11 @@ func (p *probe) reach(ctx context.Context, shallow bool) {
 	for _, t := range targets {
 		p.target = net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port)))
 		for _, addr := range p.addresses(ctx, t, domain) {
-			p.addr = netip.AddrPortFrom(addr.Unmap(), t.Port).String()
-			why, forbidden := locate.Forbidden(addr)
+			ap := netip.AddrPortFrom(addr.Unmap(), t.Port)
+			p.addr = ap.String()
 			done := false
-			if forbidden && !p.s.reach.Private {
-				p.found(StepAddress, StatusFailed, CodeForbiddenAddress, why)
+			if err := p.rule.reaches(ap, p.s.reach); err != nil {
+				p.failed(StepAddress, CodeForbiddenAddress, err)
 			} else {
 				done = p.attempt(ctx, t, shallow)
 			}
@@ -143,7 +153,7 @@ func (p *probe) attempt(ctx context.Context, t locate.Target, shallow bool) bool
 	}
 	end, err := c.negotiate(talk, stream.New(stream.Config{
 		Role: stream.Initiator, Local: p.local, Remote: p.remote, Secure: t.Direct, NewID: newID,
-		Bidi: p.s.bidi, Limits: p.s.announced(), Dialback: p.s.dialbackOffer(),
+		Bidi: p.s.bidi, Limits: p.s.announced(), Dialback: p.s.dialbackBy(p.rule),
 	}))
 	if shallow && v.verified {
 		sock.Close()
@@ -160,6 +170,12 @@ func (p *probe) attempt(ctx context.Context, t locate.Target, shallow bool) bool
 		sock.Close()
 		step, code := judge(err, v)
 		p.failedIn(ctx, step, code, withCause(err))
+		return false
+	}
+	if err := p.rule.good(c.method); err != nil {
+		c.end(notPermitted(c, err))
+		sock.Close()
+		p.failed(StepIdentity, CodeWeakMethod, err)
 		return false
 	}
 	p.report.Reachable = true

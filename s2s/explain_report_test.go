@@ -118,7 +118,7 @@ func TestExplainWithoutListener(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := s2stest.NewNetwork(t)
-				n.PeerConfig(s2s.Config{Services: []string{there}, Policy: c.policy})
+				n.PeerConfig(s2s.Config{Services: []string{there}, Policy: s2s.Policy{Check: c.policy}})
 				fed := deaf(t, n, s2s.Reach{Private: true})
 				if c.closed {
 					fed.Close()

@@ -108,9 +108,14 @@ var faults = []struct {
 	{s2s.CodeNotLocal, s2s.StepPolicy, func(w *world) { w.local = "verona.example" }},
 	{s2s.CodeOwnDomain, s2s.StepPolicy, func(w *world) { w.remote = here }},
 	{s2s.CodePolicyDenied, s2s.StepPolicy, func(w *world) {
-		w.cfg.Policy = func(context.Context, jid.JID) error { return errors.New("an ancient grudge") }
+		w.cfg.Policy.Check = func(context.Context, jid.JID) error { return errors.New("an ancient grudge") }
 	}},
 	{s2s.CodeUnusualDomain, s2s.StepPolicy, func(w *world) { w.remote = "localhost" }},
+	{s2s.CodeOwnServer, s2s.StepStream, func(w *world) { w.n.SetSRV(there, &net.SRV{Target: "xmpp." + here + ".", Port: 5269}) }},
+	{s2s.CodeWeakMethod, s2s.StepIdentity, func(w *world) {
+		w.n.Peer(there)
+		w.cfg.Policy.Rules = map[string]s2s.Rule{there: {MinMethod: s2s.MethodDANE}}
+	}},
 	{s2s.CodeNoSuchDomain, s2s.StepAddress, func(*world) {}},
 	{s2s.CodeNoService, s2s.StepDNS, func(w *world) { w.n.SetSRV(there, &net.SRV{Target: "."}) }},
 	{s2s.CodeDNSUnavailable, s2s.StepDNS, func(w *world) {
@@ -141,7 +146,7 @@ var faults = []struct {
 		w.n.SetSRV(there, &net.SRV{Target: "xmpp.verona.example.", Port: 5269})
 	}},
 	{s2s.CodePeerPolicy, s2s.StepPing, func(w *world) {
-		w.n.PeerConfig(s2s.Config{Services: []string{there}, Policy: func(context.Context, jid.JID) error { return errors.New("no") }})
+		w.n.PeerConfig(s2s.Config{Services: []string{there}, Policy: s2s.Policy{Check: func(context.Context, jid.JID) error { return errors.New("no") }}})
 	}},
 	{s2s.CodePeerBusy, s2s.StepStream, func(w *world) {
 		w.script(func(c net.Conn) { talk(c, "version", theirHeader+streamError("resource-constraint")); hold(c) })

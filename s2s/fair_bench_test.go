@@ -133,7 +133,7 @@ func newFairground(b *testing.B, limits s2s.Limits) *fairground {
 	start := func(domain string, h stanza.Handler) *s2s.Server {
 		srv, err := s2s.New(s2s.Config{
 			Services: []string{domain}, Handler: h, Resolver: dns,
-			Verifier: s2s.PKIX{Roots: g.ca.Pool()}, Reach: s2s.Reach{Private: true},
+			Verifier: s2s.PKIX{Roots: g.ca.Pool()}, Reach: s2s.Reach{Loopback: true},
 			TLS:    &tls.Config{Certificates: []tls.Certificate{g.ca.Issue(testca.Options{DNS: []string{domain}})}},
 			Logger: slog.New(slog.DiscardHandler),
 			Limits: limits,

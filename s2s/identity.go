@@ -68,7 +68,7 @@ func (c *conn) proof(ctx context.Context, domain jid.JID) (Method, error) {
 		if c.target.Authentic {
 			e.hosts = []locate.Target{c.target}
 		}
-	case c.s.mayReach(ctx, domain) == nil:
+	case c.s.rules.Load().allows(ctx, domain, c.s.reach) == nil:
 		e.hosts, e.web = c.s.signedHosts(ctx, domain), true
 	}
 	m, chains, err := e.method(ctx)
@@ -143,7 +143,7 @@ func (e *unprovedError) Unwrap() []error {
 	return list
 }
 
-// pkix asks Config.Verifier, for the domain and for the hosts to which DNSSEC
+// pkix asks the domain's Verifier, for the domain and for the hosts to which DNSSEC
 // says it is delegated (RFC 7673 section 4.1), and returns the chains that were
 // verified as far as they are known.
 func (e *evidence) pkix(ctx context.Context) ([][]*x509.Certificate, error) {
@@ -161,10 +161,11 @@ func (e *evidence) pkix(ctx context.Context) ([][]*x509.Certificate, error) {
 }
 
 func (e *evidence) verifyAs(ctx context.Context, name jid.JID) ([][]*x509.Certificate, error) {
-	if p, ok := e.s.verifier.(PKIX); ok {
+	verifier := e.s.verifierOf(e.domain)
+	if p, ok := verifier.(PKIX); ok {
 		return p.chains(name, e.cs)
 	}
-	if err := e.s.verifier.VerifyPeer(ctx, name, e.cs); err != nil {
+	if err := verifier.VerifyPeer(ctx, name, e.cs); err != nil {
 		return nil, err
 	}
 	return [][]*x509.Certificate{e.cs.PeerCertificates}, nil

@@ -238,7 +238,7 @@ func TestNoLookupsForTheUnwelcome(t *testing.T) {
 			dns := &counting{Resolver: r, ValidatingResolver: r.(s2s.ValidatingResolver), asked: make(map[string]int)}
 			cfg := s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), DNSSEC: true, Resolver: dns}
 			if !welcome {
-				cfg.Policy = func(context.Context, jid.JID) error { return stanza.Errorf(stanza.NotAllowed, "an ancient grudge") }
+				cfg.Policy.Check = func(context.Context, jid.JID) error { return stanza.Errorf(stanza.NotAllowed, "an ancient grudge") }
 			}
 			n.Server(cfg)
 			romeo := n.PeerConfig(s2s.Config{Services: []string{there}, TLS: &tls.Config{Certificates: []tls.Certificate{testca.SelfSigned(testca.Options{})}}})

@@ -96,7 +96,7 @@ func (w *web) allowed(u *url.URL) error {
 	if err != nil {
 		return errWebAddress
 	}
-	return w.s.usual(host)
+	return w.s.reach.usual(host)
 }
 
 // dial connects to one of the addresses of a host, unless Config.Reach forbids
@@ -111,7 +111,7 @@ func (w *web) dial(ctx context.Context, network, address string) (net.Conn, erro
 		return nil, err
 	}
 	attempt := func(ctx context.Context, _ locate.Target, addr netip.AddrPort) (net.Conn, error) {
-		if err := w.s.reachable(addr.Addr()); err != nil {
+		if err := w.s.reach.allows(addr.Addr()); err != nil {
 			return nil, err
 		}
 		return w.s.dialer.DialContext(ctx, network, addr.String())

@@ -122,7 +122,7 @@ func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 		}
 	}
 	end, err := c.negotiate(ctx, stream.New(stream.Config{
-		Role: stream.Receiver, Secure: direct, NewID: newID, Serves: s.serves, Gone: s.domains.isGone,
+		Role: stream.Receiver, Secure: direct, NewID: s.ids.issue, Serves: s.serves, Gone: s.domains.isGone,
 		Features: s.lastFeatures(), Bidi: s.bidi, Dialback: s.dialbackOffer(),
 	}))
 	if err != nil {
@@ -146,8 +146,9 @@ func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 	c.mechanism, c.lang = ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
 	changes := s.changes.Load()
-	if err := s.permits(ctx, Route{Local: c.local, Remote: c.remote}); err != nil {
+	if err := s.permitsStream(ctx, c); err != nil {
 		c.end(notPermitted(c, err))
+		c.drain()
 		return nil, err
 	}
 	if err := s.recognize(ctx, c, c.remote, c.method); err != nil {
@@ -189,7 +190,7 @@ func (s *Server) adopt(c *conn) {
 			continue
 		}
 		c.link = l
-		if l.conn == nil {
+		if l.conn == nil && !c.ending.Load() {
 			l.attach(c)
 			l.wakeUp()
 		}

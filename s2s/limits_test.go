@@ -60,7 +60,7 @@ func TestPeerThatStopsReading(t *testing.T) {
 func TestPolicyForInboundStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux, got := inbox()
-		_, romeo := s2stest.Pair(t, s2s.Config{Domains: []string{here}, Handler: mux, Policy: func(context.Context, jid.JID) error { return errors.New("secret reason") }}, there)
+		_, romeo := s2stest.Pair(t, s2s.Config{Domains: []string{here}, Handler: mux, Policy: s2s.Policy{Check: func(context.Context, jid.JID) error { return errors.New("secret reason") }}}, there)
 		raw := romeo.Raw(here)
 		raw.Open("")
 		raw.Expect("</stream:features>")

@@ -21,7 +21,7 @@ func (l *link) flush(c *conn) bool {
 			l.mu.Unlock()
 			return true
 		}
-		if c.ending.Load() {
+		if c.closing {
 			l.mu.Unlock()
 			return false // what is written now would not be sent
 		}
@@ -86,6 +86,18 @@ func (l *link) wrote(c *conn) func(*entry) {
 	}
 }
 
+// hold keeps stanzas from being written to a stream that is about to be closed,
+// and reports whether none are being written any more.
+func (l *link) hold(c *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != c {
+		return true
+	}
+	c.closing = true
+	return !l.writing
+}
+
 // detachIdle gives up an idle stream. It reports false if something waits.
 func (l *link) detachIdle(c *conn) bool {
 	l.mu.Lock()
@@ -93,7 +105,7 @@ func (l *link) detachIdle(c *conn) bool {
 	if l.conn != c {
 		return true
 	}
-	if l.q.waiting() > 0 || c.acks.state == acksOn && l.q.doubt > 0 {
+	if l.writing || l.q.waiting() > 0 || c.acks.state == acksOn && l.q.doubt > 0 {
 		return false
 	}
 	l.q.drop()

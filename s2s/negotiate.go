@@ -62,6 +62,9 @@ func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Action,
 		if c.watch != nil {
 			c.watch(answer)
 		}
+		if err := c.notSelf(answer); err != nil {
+			return stream.Ready{}, err
+		}
 		actions = m.Step(answer)
 	}
 }

@@ -18,8 +18,8 @@ const maxOtherHosts = 2
 // elsewhere returns the targets that the servers of a domain name instead of
 // themselves (RFC 6120 section 4.9.3.19), if Reach.OtherHosts lets us go there.
 // The domain to be authenticated stays the same.
-func (s *Server) elsewhere(ctx context.Context, failures []locate.Failure) ([]locate.Target, error) {
-	if !s.reach.OtherHosts {
+func (s *Server) elsewhere(ctx context.Context, rule *rule, failures []locate.Failure) ([]locate.Target, error) {
+	if !s.reach.or(rule.Reach).OtherHosts {
 		return nil, nil
 	}
 	for _, f := range failures {

@@ -84,7 +84,7 @@ func TestUnreachableDomains(t *testing.T) {
 		}, stanza.RemoteServerTimeout, stanza.Wait, 5 * time.Minute},
 		{"policy", func(t *testing.T, n *s2stest.Network, cfg *s2s.Config) {
 			n.Peer(there)
-			cfg.Policy = func(_ context.Context, remote jid.JID) error {
+			cfg.Policy.Check = func(_ context.Context, remote jid.JID) error {
 				if remote.String() == there {
 					return errors.New("not with them")
 				}

@@ -29,7 +29,6 @@ type Server struct {
 	features interface{ Features() []string } // the handler, if it has them
 	users    Directory
 	verifier Verifier
-	policy   func(ctx context.Context, remote jid.JID) error
 	resolver Resolver
 	dialer   Dialer
 	secure   ValidatingResolver // nil: DNSSEC is not believed
@@ -49,7 +48,10 @@ type Server struct {
 	trace    Trace
 
 	domains domains
-	changes atomic.Uint64 // counts what permits depends on
+	rules   atomic.Pointer[rules] // the policy
+	setting sync.Mutex            // held by SetPolicy
+	changes atomic.Uint64         // counts what permits depends on
+	ids     streamIDs
 	jids    jidCache
 	disco   stanza.Handler // answers discovery requests that the host's handler leaves
 	lanes   *lane.Pool[pair, arrival]
@@ -105,6 +107,10 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Limits.fill(); err != nil {
 		return nil, err
 	}
+	rules, err := newRules(cfg.Policy)
+	if err != nil {
+		return nil, err
+	}
 	keys, err := newDialbacks(cfg.Dialback, cfg.Limits)
 	if err != nil {
 		return nil, err
@@ -113,7 +119,6 @@ func New(cfg Config) (*Server, error) {
 		handler:   cfg.Handler,
 		users:     cfg.Users,
 		verifier:  cfg.Verifier,
-		policy:    cfg.Policy,
 		resolver:  cfg.Resolver,
 		dialer:    cfg.Dialer,
 		tls:       tlsBase(cfg.TLS),
@@ -131,6 +136,7 @@ func New(cfg Config) (*Server, error) {
 		stopped:   make(chan struct{}),
 	}
 	s.outbox, s.deliveries = cfg.Outbox, newDeliveries(cfg.Deliveries)
+	s.rules.Store(rules)
 	if err := s.domains.addAll(&cfg); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (s *Server) endAll(list []*conn) {
 		if s.begin() {
 			go func() {
 				defer s.running.Done()
-				c.end(&stream.Error{Condition: stream.SystemShutdown})
+				s.endWritten(c, &stream.Error{Condition: stream.SystemShutdown})
 			}()
 		}
 	}

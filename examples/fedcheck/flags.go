@@ -111,7 +111,7 @@ func (f *flags) config() (s2s.Config, error) {
 	cfg := s2s.Config{
 		Services: []string{f.from.Domain()}, DNS: f.dns, Bidi: true,
 		Limits: s2s.Limits{Negotiation: f.timeout},
-		Reach:  s2s.Reach{Private: true, Literals: true, Dotless: true}, // it is the user who asks
+		Reach:  s2s.Reach{Private: true, Loopback: true, LinkLocal: true, Literals: true, Dotless: true}, // it is the user who asks
 	}
 	roots, err := f.roots()
 	if err != nil {

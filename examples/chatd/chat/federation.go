@@ -26,7 +26,7 @@ func federate(cfg Config) (*s2s.Server, *people, error) {
 		Handler:  p.gate,
 		Verifier: s2s.PKIX{Roots: cfg.Roots},
 		DNS:      cfg.DNS,
-		Reach:    s2s.Reach{Private: cfg.Private},
+		Reach:    s2s.Reach{Private: cfg.Private, Loopback: cfg.Private},
 		Limits:   limits(cfg.Unlimited),
 		Software: s2s.Software{Name: "chatd"},
 		Logger:   cfg.Logger,

@@ -64,7 +64,7 @@ func startConfig(t *testing.T, kit *interop.Kit, change func(*s2s.Config)) *serv
 		Handler:  mux,
 		Verifier: s2s.PKIX{Roots: roots},
 		DNS:      []string{kit.DNS},
-		Reach:    s2s.Reach{Private: true},
+		Reach:    s2s.Reach{Loopback: true},
 		Logger:   slog.New(slog.NewTextHandler(logFile, nil)),
 	}
 	change(&cfg)
