@@ -165,6 +165,7 @@ func (c *conn) management(t *xmlscan.Token) error {
 		c.link.notResumed(c, h, known)
 		c.link.acksEnabled(c, false, t)
 	case "a":
+		c.checked()
 		if h, ok := count(t); !ok || !c.link.acknowledged(c, h) {
 			return tooHigh(h)
 		}

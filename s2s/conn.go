@@ -66,7 +66,8 @@ type conn struct {
 	footer bool // our closing tag was sent; under wmu
 
 	active   atomic.Int64 // last activity, Unix nanoseconds
-	idle     *time.Timer
+	lastRead int64        // the same of what was read; belongs to the reader
+	silence  silence
 	in, sent atomic.Uint64
 	ending   atomic.Bool // our closing tag is sent or about to be
 }
@@ -125,7 +126,8 @@ func (c *conn) fill(peek []byte) error {
 
 // filled notes that something was read.
 func (c *conn) filled(n int) {
-	c.active.Store(time.Now().UnixNano())
+	c.lastRead = time.Now().UnixNano()
+	c.active.Store(c.lastRead)
 	c.unpaidReads++
 	c.unpaidBytes += n
 }
@@ -150,13 +152,12 @@ func (c *conn) write(b []byte) error {
 	if c.footer {
 		return net.ErrClosed
 	}
+	c.active.Store(time.Now().UnixNano())
 	return c.writeLocked(b)
 }
 
 func (c *conn) writeLocked(b []byte) error {
-	now := time.Now()
-	c.active.Store(now.UnixNano())
-	if err := c.sock.SetWriteDeadline(now.Add(c.s.limits.Write)); err != nil {
+	if err := c.sock.SetWriteDeadline(time.Now().Add(c.s.limits.Write)); err != nil {
 		return err
 	}
 	_, err := c.transport().Write(b)
@@ -239,30 +240,12 @@ func (c *conn) enlist() error {
 	if err := c.s.addConn(c); err != nil {
 		return err
 	}
-	c.idle = time.AfterFunc(c.idleTime, c.idled)
+	c.watchSilence()
 	if t := c.s.trace.StreamOpen; t != nil {
 		t(c.info())
 	}
 	c.s.log.Info("stream opened", c.attrs()...)
 	return nil
-}
-
-// idled closes the stream if nothing happened for its idle time.
-func (c *conn) idled() {
-	quiet := time.Since(time.Unix(0, c.active.Load()))
-	if left := c.idleTime - quiet; left > 0 {
-		c.idle.Reset(left)
-		return
-	}
-	if c.wasHeld(c.idleTime) {
-		c.idle.Reset(c.idleTime)
-		return
-	}
-	if c.link != nil && !c.link.detachIdle(c) {
-		c.idle.Reset(c.idleTime)
-		return
-	}
-	c.end(nil)
 }
 
 // read takes what the peer sends until the stream ends. It runs in a goroutine
@@ -332,7 +315,7 @@ func (c *conn) fault(err error) error {
 
 // closed tidies up after the read loop.
 func (c *conn) closed(cause error, clean bool) {
-	c.idle.Stop()
+	c.silence.timer.Stop()
 	c.s.removeConn(c)
 	c.s.tallies.end(c, !clean && !c.ending.Load())
 	c.s.depart(c)

@@ -96,6 +96,10 @@
 // known. A message that goes again carries the time of its first sending
 // (XEP-0203) and, as its origin id (XEP-0359), its id.
 //
+// A stream on which nothing happens is closed after Limits.Idle, in good order,
+// and opened again when there is something to send. Until then the side that
+// opened it checks every Limits.KeepAlive whether it still works.
+//
 // With Config.Outbox, queues outlive the process. [Server.Deliveries] and
 // [Server.Delivery] say how far messages got, [Server.SendAll] sends to many,
 // [Server.TrySend] never waits.

@@ -29,6 +29,7 @@ type Limits struct {
 	Negotiation     time.Duration // time to authenticate, and to connect to one target; 30 s
 	Write           time.Duration // time for one write to make its way into the network; 60 s
 	Idle            time.Duration // silence after which a stream is closed; 10 min
+	KeepAlive       time.Duration // silence after which a stream that this server opened is checked, never if that is Idle or more; 5 min
 	Close           time.Duration // time for the peer to answer a closing tag; 5 s
 	HandlerTime     time.Duration // life of a handler's context; 30 s
 	Domains         int           // pairs of domains that a peer may send for on one stream by Server Dialback (XEP-0220); 64
@@ -123,6 +124,7 @@ func (l *Limits) fill() error {
 		{"Negotiation", &l.Negotiation, 30 * time.Second},
 		{"Write", &l.Write, time.Minute},
 		{"Idle", &l.Idle, 10 * time.Minute},
+		{"KeepAlive", &l.KeepAlive, 5 * time.Minute},
 		{"Close", &l.Close, 5 * time.Second},
 		{"Fetch", &l.Fetch, 10 * time.Second},
 		{"HandlerTime", &l.HandlerTime, 30 * time.Second},
