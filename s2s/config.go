@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
@@ -23,13 +24,19 @@ type Config struct {
 	// bots. Every address at them goes to Handler unchecked.
 	Services []string
 
-	// TLS holds the certificates of all local domains, in Certificates or
-	// behind GetCertificate (which is asked with the domain as ServerName).
+	// TLS holds the certificates of all local domains that bring none of their own
+	// (see [Domain]), in Certificates or behind GetCertificate, which is asked with
+	// the domain as ServerName, for every handshake: [CertFiles] reads files.
 	// Both roles use them: a server authenticates itself with the same
 	// certificate when it connects as when it is connected to. MinVersion below
 	// TLS 1.2 is raised to it; CipherSuites, CurvePreferences and KeyLogWriter
 	// are honoured; the fields that decide whom to trust are not, see Verifier.
 	TLS *tls.Config
+
+	// ExpiryWarning is how long before the end of a certificate of a local domain
+	// Logger and Trace.Certificate hear of it, every day from then on. Zero: 14
+	// days. It is never longer than a third of the certificate's life.
+	ExpiryWarning time.Duration
 
 	// Handler receives what arrives for the local domains; see
 	// [stanza.Handler] for its contract. An empty [stanza.Mux] may be filled

@@ -58,6 +58,13 @@
 // what is refused for being unusual: IP addresses and single labels as domains,
 // addresses that are not of the open network, and this server itself.
 //
+// # Certificates
+//
+// Every handshake asks for the certificate of its domain, so that one that was
+// renewed serves new streams without disturbing the others; [CertFiles] notices
+// that files have changed. When one is about to end, or cannot be had, the log
+// and Trace.Certificate say so every day (Config.ExpiryWarning).
+//
 // # Arriving stanzas
 //
 // Answers to requests under way are matched by both addresses and id.

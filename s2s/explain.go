@@ -12,7 +12,8 @@ import (
 type Step string
 
 // The steps in the order in which they are taken. The last one is
-// [Server.CheckDomain]'s alone.
+// [Server.CheckDomain]'s, and comes up in [Server.Explain], early, only if
+// something is wrong with it.
 const (
 	StepPolicy      Step = "policy"      // may we
 	StepDNS         Step = "dns"         // SRV records
@@ -90,6 +91,7 @@ func (s *Server) Explain(ctx context.Context, local, remote jid.JID, watch func(
 	defer cancel()
 	p := s.newProbe(local.Host(), remote.Host(), watch)
 	if p.allowed(ctx) {
+		p.ownCertificate()
 		p.reach(ctx, false)
 	}
 	return p.finish()
@@ -133,9 +135,13 @@ func (p *probe) found(step Step, status Status, code Code, detail string) {
 
 // foundAt is found for a step that was over earlier.
 func (p *probe) foundAt(now time.Time, step Step, status Status, code Code, detail string) {
+	remote := p.remote.String()
+	if step == StepCertificate {
+		remote = "" // it is ours
+	}
 	f := Finding{
 		Step: step, Status: status, Code: code, Target: plain(p.target), Addr: p.addr,
-		Took: now.Sub(p.mark), Detail: plain(detail), Remedy: remedy(code, p.local.String(), p.remote.String()),
+		Took: now.Sub(p.mark), Detail: plain(detail), Remedy: remedy(code, p.local.String(), remote),
 	}
 	p.mark = now
 	p.report.Findings = append(p.report.Findings, f)

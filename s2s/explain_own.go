@@ -210,6 +210,30 @@ func (p *probe) certificate(ctx context.Context, domain jid.JID) {
 	}
 }
 
+// ownCertificate warns of the certificate that peers will be shown, if it is
+// missing, not valid now or about to end. What else may be wrong with it is for
+// CheckDomain.
+func (p *probe) ownCertificate() {
+	p.target = p.local.String()
+	defer func() { p.target = "" }()
+	leaf, err := p.s.leaf(p.local)
+	if err != nil {
+		p.found(StepCertificate, StatusWarning, CodeNoCertificate, err.Error())
+		return
+	}
+	now := time.Now()
+	status, code := codeOfExpiry(leaf.NotAfter, now)
+	switch {
+	case now.After(leaf.NotAfter):
+		code = CodeCertificateExpired
+	case now.Before(leaf.NotBefore):
+		status, code = StatusWarning, CodeCertificateNotYet
+	}
+	if status != StatusOK {
+		p.found(StepCertificate, status, code, describe(leaf))
+	}
+}
+
 func parseChain(cert *tls.Certificate) ([]*x509.Certificate, error) {
 	if len(cert.Certificate) == 0 {
 		return nil, errors.New("s2s: an empty certificate")

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,4 +155,43 @@ func TestCheckDomain(t *testing.T) {
 			t.Errorf("after Close: %+v", r)
 		}
 	})
+}
+
+// Explain says that peers will not like the certificate of the local domain,
+// before they do.
+func TestExplainWarnsOfTheOwnCertificate(t *testing.T) {
+	for _, c := range []struct {
+		cert func(*s2stest.Network) tls.Certificate
+		want s2s.Code
+	}{
+		{lasting(-time.Minute), s2s.CodeCertificateExpired},
+		{lasting(day / 2), s2s.CodeExpires1},
+		{lasting(6 * day), s2s.CodeExpires7},
+		{lasting(29 * day), s2s.CodeExpires30},
+		{lasting(40 * day), ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := s2stest.NewNetwork(t)
+			fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), TLS: &tls.Config{Certificates: []tls.Certificate{c.cert(n)}}})
+			n.Peer(there).Ignore() // the ping
+			r := fed.Explain(t.Context(), jid.MustParse(here), jid.MustParse(there), nil)
+			i := slices.IndexFunc(r.Findings, func(f s2s.Finding) bool { return f.Step == s2s.StepCertificate })
+			if c.want == "" {
+				if i >= 0 || !r.Reachable {
+					t.Errorf("%+v", r)
+				}
+				return
+			}
+			if i < 0 {
+				t.Fatalf("no word of it: %+v", r)
+			}
+			f := r.Findings[i]
+			if f.Code != c.want || f.Status != s2s.StatusWarning || f.Target != here || f.Remedy == "" || strings.Contains(f.Remedy, there) {
+				t.Errorf("%+v", f)
+			}
+			if expired := c.want == s2s.CodeCertificateExpired; r.Reachable == expired || expired && r.Code != s2s.CodeCertificateRefused {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"net"
@@ -86,6 +87,9 @@ type Server struct {
 	inbound   int
 	closed    bool // Shutdown or Close has begun
 
+	expiryWarning time.Duration
+	certTimer     *time.Timer // under mu
+
 	stopped chan struct{} // closed when Shutdown or Close begins
 	sealed  atomic.Bool   // nothing is accepted for sending any more
 	ctx     context.Context
@@ -106,6 +110,12 @@ func New(cfg Config) (*Server, error) {
 	}
 	if err := cfg.Limits.fill(); err != nil {
 		return nil, err
+	}
+	switch {
+	case cfg.ExpiryWarning < 0:
+		return nil, fmt.Errorf("s2s: Config.ExpiryWarning is %v", cfg.ExpiryWarning)
+	case cfg.ExpiryWarning == 0:
+		cfg.ExpiryWarning = defaultExpiryWarning
 	}
 	rules, err := newRules(cfg.Policy)
 	if err != nil {
@@ -133,7 +143,10 @@ func New(cfg Config) (*Server, error) {
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 		born:      time.Now(),
-		stopped:   make(chan struct{}),
+
+		expiryWarning: cfg.ExpiryWarning,
+
+		stopped: make(chan struct{}),
 	}
 	s.outbox, s.deliveries = cfg.Outbox, newDeliveries(cfg.Deliveries)
 	s.rules.Store(rules)
@@ -227,6 +240,7 @@ func (s *Server) begin() bool {
 		return false
 	}
 	s.running.Add(1)
+	s.watchCertificates()
 	return true
 }
 
@@ -248,6 +262,7 @@ func (s *Server) addListener(l net.Listener) bool {
 	}
 	s.listeners[l] = struct{}{}
 	s.running.Add(1)
+	s.watchCertificates()
 	return true
 }
 

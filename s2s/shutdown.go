@@ -60,6 +60,9 @@ func (s *Server) Close() error {
 	}
 	s.mu.Lock()
 	s.cancel()
+	if s.certTimer != nil {
+		s.certTimer.Stop()
+	}
 	for c := range s.conns {
 		c.sock.Close()
 	}

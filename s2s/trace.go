@@ -33,6 +33,10 @@ type Trace struct {
 	// not known yet), and for how long the stream was not read or a stanza not
 	// handled. Zero time means that a stream or stanza was refused.
 	Limited func(limit string, remote jid.JID, addr string, took time.Duration)
+	// Certificate reports, once a day, a local domain whose certificate ends
+	// within Config.ExpiryWarning, or has ended; with an error one whose
+	// certificate cannot be had.
+	Certificate func(local jid.JID, ends time.Time, err error)
 	// Dropped reports an inbound stanza that was discarded and why.
 	Dropped func(remote jid.JID, why string)
 }
