@@ -28,8 +28,8 @@ import (
 //
 // Send fails for what can be known at once: [ErrNotLocal], [ErrNoRecipient], a
 // stanza that is not well-formed or larger than Limits.StanzaBytes,
-// [ErrQueueFull], [ErrClosed], and what Config.Outbox returned. It waits, until
-// ctx ends, only for that and while the queue of a connected domain is full.
+// [ErrQueueFull], [ErrClosed], what Config.Outbox returned and, if ctx is from
+// [WithImmediate], that the domain is out of reach. It waits, until ctx ends, only for that and while the queue of a connected domain is full.
 func (s *Server) Send(ctx context.Context, st *stanza.Stanza) error {
 	size, err := s.check(st)
 	if err != nil {
@@ -58,6 +58,9 @@ func (s *Server) route(ctx context.Context, st *stanza.Stanza, size int, wait bo
 		return nil
 	}
 	r := Route{Local: st.From.Host(), Remote: st.To.Host()}
+	if err := s.outOfReach(ctx, r); err != nil {
+		return err
+	}
 	if s.outbox != nil {
 		return s.store(ctx, r, st)
 	}

@@ -83,7 +83,11 @@ func (s *Server) storeAll(ctx context.Context, copies []*stanza.Stanza, results 
 		for i, place := range places {
 			list[i] = copies[place]
 		}
-		if err := s.store(ctx, r, list...); err != nil {
+		err := s.outOfReach(ctx, r)
+		if err == nil {
+			err = s.store(ctx, r, list...)
+		}
+		if err != nil {
 			for _, place := range places {
 				results[place].Err = err
 			}

@@ -1,0 +1,138 @@
+package s2s_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"isthmus.im/jid"
+	"isthmus.im/s2s"
+	"isthmus.im/s2s/s2stest"
+	"isthmus.im/stanza"
+)
+
+// dials notes when a server tries to reach a domain.
+type dials struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func (d *dials) trace(remote jid.JID, _ string, _ time.Duration, _ error) {
+	if remote.String() != there {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at = append(d.at, time.Now())
+}
+
+// pauses returns the times between attempts since the last call.
+func (d *dials) pauses() []time.Duration {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []time.Duration
+	for i := 1; i < len(d.at); i++ {
+		list = append(list, d.at[i].Sub(d.at[i-1]))
+	}
+	d.at = nil
+	return list
+}
+
+// Attempts to reach a domain come at growing pauses, give or take a quarter, of a
+// minute at most; a stream of its own ends the pause and begins anew, for all local
+// domains that wait for it.
+func TestBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		mux, got := inbox()
+		tried := new(dials)
+		fed := n.Server(s2s.Config{
+			Domains: []string{here, tenant}, Handler: mux, Limits: s2s.Limits{QueueAge: 2 * time.Hour}, Trace: &s2s.Trace{Dial: tried.trace},
+		})
+		romeo := n.Peer(there)
+		n.Cut(here, there)
+		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "waiting"))
+		time.Sleep(time.Hour)
+		nominal := func(i int) time.Duration { return min(time.Minute, time.Second<<min(i, 6)) }
+		pauses := tried.pauses()
+		even := 0
+		for i, p := range pauses {
+			if p < nominal(i)*3/4 || p > nominal(i)*5/4 {
+				t.Errorf("pause %d is %v, want about %v", i, p, nominal(i))
+			}
+			if p == nominal(i) {
+				even++
+			}
+		}
+		if len(pauses) < 50 || even > 5 {
+			t.Errorf("%d pauses, %d of them as even as a machine's: %v", len(pauses), even, pauses)
+		}
+
+		fed.Send(t.Context(), text("x@"+tenant, "romeo@"+there, "waiting, too"))
+		time.Sleep(10 * time.Minute)
+		n.Heal(here, there)
+		begin := time.Now()
+		raw := romeo.Raw(here)
+		raw.Authenticate()
+		for range 2 {
+			romeo.Next()
+		}
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("they tried %v after the peer had shown up", took)
+		}
+		if len(got) > 0 {
+			t.Errorf("got %s", <-got)
+		}
+	})
+}
+
+// A host may ask not to wait for a domain that is out of reach.
+func TestWithImmediate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		mux, got := inbox()
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux, Limits: s2s.Limits{QueueAge: time.Hour}})
+		romeo := n.Peer(there)
+		n.Cut(here, there)
+		now := s2s.WithImmediate(t.Context())
+		if err := fed.Send(now, text("juliet@"+here, "romeo@"+there, "waiting")); err != nil {
+			t.Fatalf("nobody has tried the domain yet: %v", err)
+		}
+		time.Sleep(10 * time.Minute)
+		ping := &stanza.Stanza{Kind: stanza.IQ, Type: stanza.Get, From: jid.MustParse(here), To: jid.MustParse(there), Inner: []byte(`<ping xmlns="urn:xmpp:ping"/>`)}
+		_, asked := fed.Request(now, ping)
+		all := fed.SendAll(now, text("juliet@"+here, here, "x"), []jid.JID{jid.MustParse("romeo@" + there), jid.MustParse("nurse@" + here)})
+		for what, err := range map[string]error{
+			"Send": fed.Send(now, text("juliet@"+here, "romeo@"+there, "x")), "TrySend": fed.TrySend(now, text("juliet@"+here, "romeo@"+there, "x")),
+			"Request": asked, "SendAll": all[0].Err,
+		} {
+			var why *s2s.ConnectError
+			if !errors.As(err, &why) || why.Stage != s2s.StageDial || why.Domain.String() != there {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if all[1].Err != nil {
+			t.Errorf("a recipient who can be reached: %v", all[1].Err)
+		}
+		if m := <-got; m.To.Local() != "nurse" {
+			t.Errorf("got %s", m)
+		}
+		if err := fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "waiting, too")); err != nil {
+			t.Errorf("who can wait: %v", err)
+		}
+		n.Heal(here, there)
+		time.Sleep(2 * time.Minute)
+		romeo.Expect(`<message><body>waiting</body></message>`)
+		romeo.Expect(`<message><body>waiting, too</body></message>`)
+		if err := fed.Send(now, text("juliet@"+here, "romeo@"+there, "at once")); err != nil {
+			t.Errorf("within reach again: %v", err)
+		}
+		romeo.Expect(`<message><body>at once</body></message>`)
+		if len(got) > 0 {
+			t.Errorf("got %s", <-got)
+		}
+	})
+}
