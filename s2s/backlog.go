@@ -43,8 +43,8 @@ type backlog struct {
 	// shedding says of each line where the first entry of its class may stand,
 	// counted from the first that ever stood there.
 	shedding [classes]uint64
-	turn  uint64 // of the entry that came last
-	seed  maphash.Seed
+	turn     uint64 // of the entry that came last
+	seed     maphash.Seed
 	// latest says where the last broadcast presence of a pair stands, counted
 	// from the first that ever stood in the line.
 	latest map[pair]uint64
