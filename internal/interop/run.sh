@@ -5,9 +5,10 @@
 #
 #   run.sh [GO-TEST-FLAG...]     e.g. run.sh -run TestPeerRestart
 #
-# Without flags, the tests of Server Dialback follow, against peers that trust no
-# certificate, jabberd2 among them if it can be installed; DIALBACK=only run.sh
-# does just that, with or without flags.
+# Without flags, the conformance suite follows (conformance.sh), and the tests of
+# Server Dialback, against peers that trust no certificate, jabberd2 among them if
+# it can be installed; DIALBACK=only run.sh does just the latter, with or without
+# flags.
 #
 # INTEROP_DIR is where everything is written (.interop in the project's root by
 # default); KEEP=1 leaves the peers running.
@@ -61,6 +62,15 @@ dialback() {
     suite -run '^TestDialback' "$@" ./library
 }
 
+conformance() {
+    setsid ./conformance.sh &
+    tests=$!
+    local status=0
+    wait "$tests" || status=$?
+    tests=
+    return "$status"
+}
+
 ! alive knot || die "the kit already runs from $INTEROP_DIR; run kit/down.sh first"
 trap finish EXIT
 trap 'exit 130' INT
@@ -72,6 +82,7 @@ if [ "$mode" = only ]; then
 fi
 certificates "$@"
 if [ $# -eq 0 ] && [ "$DIALBACK" = 0 ]; then
+    conformance
     kit/down.sh
     dialback
 fi

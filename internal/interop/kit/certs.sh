@@ -84,6 +84,7 @@ for domain in $PROSODY_DOMAINS $EJABBERD_DOMAINS $JABBERD2_DOMAINS \
     issue "$domain" ca "$domain" "$(san_for "$domain")" "$both"
 done
 issue bench.test ca bench.test "$(san_for bench.test; echo "DNS.2 = *.bench.test")" "$both"
+issue conform.test ca conform.test "$(san_for conform.test; echo "DNS.2 = *.conform.test")" "$both"
 
 # Each variant changes one thing about wire.test's certificate; its CN says
 # nothing useful unless the CN is the point.

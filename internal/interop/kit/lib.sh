@@ -60,6 +60,7 @@ OTHER_PORT=${OTHER_PORT:-5269}
 OTHER_TLS_PORT=${OTHER_TLS_PORT:-5270}
 BENCH_IP=${BENCH_IP:-127.0.0.50}          # bench.test and *.bench.test
 BENCH_PORT=${BENCH_PORT:-5269}
+CONFORM_IP=${CONFORM_IP:-127.0.0.60}      # *.conform.test, at port 5269
 
 # Test accounts, on every peer; the password is the same everywhere.
 PROSODY_USERS=${PROSODY_USERS:-"juliet nurse tybalt"}
