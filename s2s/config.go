@@ -127,6 +127,10 @@ type Config struct {
 	Logger *slog.Logger
 	// Trace holds hooks for metrics and tests. Nil: none.
 	Trace *Trace
+	// Record is how many of the latest stanzas and other events of each pair of
+	// domains are kept, without what people said, for
+	// [Server.WriteRecording]. It costs some work per stanza. Zero: none.
+	Record int
 }
 
 // Software is the answer to a software version request (XEP-0092).

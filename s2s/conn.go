@@ -241,6 +241,7 @@ func (c *conn) enlist() error {
 		return err
 	}
 	c.watchSilence()
+	c.s.recorder.opened(c)
 	if t := c.s.trace.StreamOpen; t != nil {
 		t(c.info())
 	}
@@ -336,6 +337,7 @@ func (c *conn) closed(cause error, clean bool) {
 	if c.link != nil {
 		c.link.lost(c, brokenDoubt)
 	}
+	c.s.recorder.closed(c, cause)
 	if t := c.s.trace.StreamClose; t != nil {
 		t(c.info(), cause)
 	}

@@ -32,6 +32,7 @@ func (l *link) connect(timer *time.Timer) bool {
 	if l.s.ctx.Err() != nil {
 		return false
 	}
+	l.s.recorder.attempt(l.route, err)
 	l.s.log.Warn("cannot reach domain", "local", l.route.Local, "remote", l.route.Remote, "stage", err.Stage.String(), "err", err)
 	pause := l.fail(err)
 	if pause == 0 {

@@ -74,12 +74,13 @@ func (l *link) flush(c *conn) bool {
 
 // wrote returns the function that sees what is written to a stream, or nil.
 func (l *link) wrote(c *conn) func(*entry) {
-	trace := l.s.traceOut(c)
-	if trace == nil && l.s.deliveries == nil {
+	trace, recorder := l.s.traceOut(c), l.s.recorder
+	if trace == nil && recorder == nil && l.s.deliveries == nil {
 		return nil
 	}
 	return func(e *entry) {
 		l.s.deliveries.change(e.track, StateSent, e.wrote, nil)
+		recorder.stanza(l.route, stanzaOut, e.st)
 		if trace != nil {
 			trace(e.st)
 		}

@@ -102,6 +102,7 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 	}
 	st.Inner = bytes.Clone(t.Inner)
 	c.in.Add(1)
+	c.s.recorder.stanza(Route{st.To.Host(), c.remote}, stanzaIn, st)
 	if trace := c.s.trace.StanzaIn; trace != nil {
 		trace(c.info(), st)
 	}

@@ -61,6 +61,7 @@ func (s *Server) route(ctx context.Context, st *stanza.Stanza, size int, wait bo
 	if err := s.outOfReach(ctx, r); err != nil {
 		return err
 	}
+	s.recorder.stanza(r, stanzaAccepted, st)
 	if s.outbox != nil {
 		return s.store(ctx, r, st)
 	}

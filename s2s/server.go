@@ -80,6 +80,7 @@ type Server struct {
 	total      totals
 	tallies    tallies
 	deliveries *deliveries
+	recorder   *recorder // nil: none
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
@@ -150,6 +151,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.outbox, s.deliveries = cfg.Outbox, newDeliveries(cfg.Deliveries)
 	s.rules.Store(rules)
+	s.recorder = newRecorder(cfg.Record)
 	if err := s.domains.addAll(&cfg); err != nil {
 		return nil, err
 	}

@@ -34,12 +34,14 @@ type Network struct {
 	dialled   map[way]uint64 // how often
 	servers   []*server
 	peers     []*Peer
+	script    *script // the transcript that is being played; nil: none
 	closed    bool
 }
 
 // server is a running server.
 type server struct {
 	*s2s.Server
+	domains []string // A-labels
 	serving sync.WaitGroup
 }
 
@@ -142,7 +144,7 @@ func (n *Network) start(cfg s2s.Config) *server {
 	if err != nil {
 		n.t.Fatalf("s2stest: %v", err)
 	}
-	s := &server{Server: srv}
+	s := &server{Server: srv, domains: ascii(n.t, names)}
 	if cfg.Addr != "-" {
 		l := n.Listen(names...)
 		s.serving.Go(func() { srv.Serve(l) })

@@ -292,6 +292,26 @@ func (r *RawStream) Quiet(d time.Duration) {
 	r.t.Fatalf("s2stest: got what should not have come: %q", r.read.String())
 }
 
+// pending returns what has arrived and not been expected, without waiting, and
+// the error with which the connection ended.
+func (r *RawStream) pending() (string, error) {
+	for {
+		var buf [4096]byte
+		r.SetDeadline(time.Now().Add(time.Nanosecond))
+		n, err := r.Conn.Read(buf[:])
+		r.read.Write(buf[:n])
+		if n > 0 {
+			continue
+		}
+		text := r.read.String()
+		r.read.Reset()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+		return text, err
+	}
+}
+
 func (r *RawStream) more() error {
 	var buf [4096]byte
 	r.SetDeadline(time.Now().Add(patience))

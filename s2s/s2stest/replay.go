@@ -1,0 +1,160 @@
+package s2stest
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"isthmus.im/internal/transcript"
+	"isthmus.im/jid"
+	"isthmus.im/s2s"
+	"isthmus.im/stanza"
+)
+
+// Replay plays what [s2s.Server.WriteRecording] wrote, in virtual time: a server
+// with cfg, whose domains, handler and recorder are replaced, sends what the
+// host of the recorded server sent, a peer what the recorded peer sent, at the
+// recorded times and through the recorded outages. The test fails unless the
+// peer is written the same stanzas in the same order. It returns the recording
+// of the replay, which differs from the one that was played in times alone, and
+// not even in those if nothing was random or took time.
+func Replay(t *testing.T, recording io.Reader, cfg s2s.Config) (again string) {
+	t.Helper()
+	text, err := io.ReadAll(recording)
+	if err != nil {
+		t.Fatalf("s2stest: %v", err)
+	}
+	lines, err := transcript.Parse(string(text))
+	if err != nil {
+		t.Fatalf("s2stest: %v", err)
+	}
+	r := &replay{lines: lines}
+	local, remote := r.first("server"), r.first("peer")
+	if local == "" || remote == "" {
+		t.Fatalf("s2stest: not a recording: it names no server or no peer")
+	}
+	route := s2s.Route{Local: jid.MustParse(local), Remote: jid.MustParse(remote)}
+	want := values(lines, "got")
+	synctest.Test(t, func(t *testing.T) {
+		n := NewNetwork(t)
+		cfg.Domains, cfg.Services = nil, []string{local}
+		cfg.Handler, cfg.Record = stanza.HandlerFunc(r.handle), 4*len(lines)+100
+		s := n.newScript(nil)
+		fed := n.Server(cfg)
+		written := func() []string {
+			var b strings.Builder
+			if fed.WriteRecording(&b, route) != nil {
+				return nil
+			}
+			again = b.String()
+			lines, _ := transcript.Parse(again)
+			return values(lines, "got")
+		}
+		for _, l := range r.inputs() {
+			s.step(l)
+			if l.Key == "heal" {
+				// A server tries again after pauses of random length, but at once
+				// when the other side shows that it is there.
+				knock := n.Raw(remote, local)
+				knock.Authenticate()
+				knock.Put(footer)
+				synctest.Wait()
+			}
+		}
+		for range 600 { // what waits for the next attempt to connect
+			if len(written()) >= len(want) {
+				break
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		got := written()
+		for i := range max(len(got), len(want)) {
+			a, b := at(want, i), at(got, i)
+			if a != b {
+				t.Fatalf("s2stest: stanza %d of the replay\nwant %s\ngot  %s", i+1, a, b)
+			}
+		}
+	})
+	return again
+}
+
+// replay is a recording that is being played.
+type replay struct{ lines []transcript.Line }
+
+// first returns the first value of a key.
+func (r *replay) first(key string) string {
+	for _, l := range r.lines {
+		if l.Key == key {
+			return l.Value
+		}
+	}
+	return ""
+}
+
+func values(lines []transcript.Line, key string) (all []string) {
+	for _, l := range lines {
+		if l.Key == key {
+			all = append(all, l.Value)
+		}
+	}
+	return all
+}
+
+func at(list []string, i int) string {
+	if i < len(list) {
+		return list[i]
+	}
+	return "(nothing)"
+}
+
+// inputs returns what has to be done. What was accepted before the recording
+// begins is accepted before anything that the recording shows.
+func (r *replay) inputs() (list []transcript.Line) {
+	first := len(r.lines) // of what is accepted
+	for i, l := range r.lines {
+		if l.Key == "host" || r.causeless(i) {
+			first = i
+			break
+		}
+	}
+	for i, l := range r.lines {
+		if i == first {
+			for j := range r.lines {
+				if r.causeless(j) {
+					list = append(list, transcript.Is("host", r.lines[j].Value))
+				}
+			}
+		}
+		if isInput(l.Key) {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// causeless reports whether a line is about a stanza that was accepted before
+// the recording begins. Answers are not, as the server gives those again.
+func (r *replay) causeless(i int) bool {
+	l := r.lines[i]
+	if l.Key != "got" || slices.ContainsFunc(r.lines[:i], func(o transcript.Line) bool { return o.Key == "host" && o.Value == l.Value }) {
+		return false
+	}
+	st, err := stanza.Parse([]byte(fillText(l.Value)))
+	return err == nil && st.Type != stanza.Result && st.Type != stanza.TypeError
+}
+
+// handle leaves a request to the host's recorded answer if there is one.
+func (r *replay) handle(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+	for _, v := range values(r.lines, "host") {
+		a, err := stanza.Parse([]byte(fillText(v)))
+		if err == nil && a.ID == s.ID && a.From == s.To && a.To == s.From {
+			return nil, stanza.ErrDeferred
+		}
+	}
+	return nil, nil
+}
