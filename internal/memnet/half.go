@@ -38,12 +38,14 @@ type lateRun struct {
 	at time.Time
 }
 
-// limit is a deadline; passed is set by its timer.
+// limit is a deadline. Its timer wakes those who wait; whether it has passed is
+// up to the clock, so that two deadlines for one time pass at one time.
 type limit struct {
-	timer  *time.Timer
-	gen    int
-	passed bool
+	at    time.Time // zero: never
+	timer *time.Timer
 }
+
+func (l *limit) passed() bool { return !l.at.IsZero() && !time.Now().Before(l.at) }
 
 func newHalf() *half {
 	h := &half{}
@@ -60,7 +62,7 @@ func (h *half) read(p []byte) (int, error) {
 			return 0, net.ErrClosed
 		case h.reset:
 			return 0, syscall.ECONNRESET
-		case h.readLimit.passed:
+		case h.readLimit.passed():
 			return 0, os.ErrDeadlineExceeded
 		case len(p) == 0:
 			return 0, nil
@@ -153,7 +155,7 @@ func (h *half) writeErr() error {
 		return net.ErrClosed
 	case h.reset, h.broken:
 		return syscall.ECONNRESET
-	case h.writeLimit.passed:
+	case h.writeLimit.passed():
 		return os.ErrDeadlineExceeded
 	case h.fin, h.readerClosed && !h.fault.Lose:
 		return syscall.EPIPE
@@ -226,31 +228,16 @@ func (h *half) setDeadline(l *limit, closed *bool, t time.Time) bool {
 		return false
 	}
 	l.stop()
-	l.passed = false
-	if t.IsZero() {
-		return true
+	l.at = t
+	if wait := time.Until(t); !t.IsZero() && wait > 0 {
+		l.timer = time.AfterFunc(wait, h.wake)
 	}
-	wait := time.Until(t)
-	if wait <= 0 {
-		l.passed = true
-		h.cond.Broadcast()
-		return true
-	}
-	gen := l.gen
-	l.timer = time.AfterFunc(wait, func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if l.gen == gen {
-			l.passed = true
-			h.cond.Broadcast()
-		}
-	})
+	h.cond.Broadcast()
 	return true
 }
 
-// stop forgets the timer; a callback already under way finds gen changed.
+// stop forgets the timer.
 func (l *limit) stop() {
-	l.gen++
 	if l.timer != nil {
 		l.timer.Stop()
 		l.timer = nil

@@ -22,7 +22,8 @@
 //		time.Sleep(10 * time.Minute)
 //	})
 //
-// Without a bubble it works too, in real time.
+// Without a bubble it works too, in real time. Networks share nothing, so tests
+// may run in parallel.
 //
 // # Faults
 //
@@ -31,8 +32,9 @@
 // stand while nothing passes any more. [Network.Impair] spoils one way between
 // them: delay and jitter, little bandwidth, bytes that arrive one by one, a reset
 // after so many bytes, a corrupted byte, silence; [Network.Delay] is the
-// short form of the most common one. What is random follows from
-// [Network.Seed], which a failing test prints.
+// short form of the most common one. [Peer.Stop] and [Peer.Start] take a peer
+// down and up again. What is random follows from [Network.Seed], which a failing
+// test prints.
 //
 // DNS is a name server in memory, which servers ask through the caching
 // resolver that they have outside of tests too. [Network.SetSRV],
@@ -41,9 +43,62 @@
 // their time to live and whether DNSSEC vouches for them, and [Network.FailDNS]
 // and [Network.SlowDNS] break it.
 //
-// [Network.Certificate] issues certificates for any names; a config with
-// another certificate or Verifier shows what happens to those that do not fit.
-// [Peer.Raw] opens a connection for bytes of the test's choice.
+// [Network.CertificateOf] issues certificates that are expired, for another
+// name, by nobody and so on, see [CertKind], [Network.Issue] any other;
+// [Network.TLS] makes a Config.TLS of them, for the server under test or, with
+// [Network.PeerConfig] and [Network.PeerAs], for a peer.
+//
+// # Peers
+//
+// The peer of [Network.Peer] is a server of this library. [Network.PeerLike]
+// starts one that behaves like other software, in both roles: what it offers and
+// in which order, what it says to what, which certificates it accepts, and what
+// it does when something fails. All of that was taken down from the real
+// servers.
+//
+// [Prosody] is Prosody 0.12. Features come in a random order. Without TLS there
+// is nothing but STARTTLS; the header after it must name the same domains. A
+// certificate that it does not trust is a stream error not-authorized right
+// after that header (with [Persona].Dialback, EXTERNAL is left out instead); an
+// SRVName is as good as a dNSName, an id-on-xmppAddr is none, a common name
+// counts alone. An empty <auth/> is malformed, "=" is not. Behind the
+// authentication it offers stream management, in both versions, and
+// answers resume='true' without an id; with XEP-0288 it sends <bidi/> right
+// before <auth/>. As initiator it sends no server name in TLS and <starttls/>
+// whether or not that was offered, goes through all _xmpps-server records before
+// the others, sends what waits and then <enable/>. It has a dialback key
+// verified on its own stream to the domain, once that is authorized. A stanza
+// to an unknown domain, from another one, or an element that it does not know
+// ends the stream. It leaves with system-shutdown.
+//
+// [Ejabberd] is ejabberd 23.01. EXTERNAL is offered always and judged at
+// <auth/>; after a <failure/> the stream stays open. A certificate needs the
+// usage of its role, so that one for servers only is refused from those who
+// connect; an SRVName counts for nothing, a common name for something beside
+// anything, and at an id-on-xmppAddr its process crashes. No stream management,
+// no XEP-0288. What it cannot read (an IQ without id, a malformed address) it
+// sends back on the stream on which it came, against that stream's direction.
+// It merges both kinds of SRV records by priority, goes silent where EXTERNAL is
+// not offered, opens a connection for each dialback key that it verifies, and
+// after a failure bounces everything to that domain for up to 5 minutes. It
+// leaves without a word.
+//
+// [OldServer] is jabberd2: STARTTLS with any certificate, then Server Dialback,
+// without SASL. The server under test needs Config.Dialback to talk to it.
+//
+// [SlowServer] has no quirks and takes 4 seconds for each thing that it says,
+// and a second for each stanza that it reads.
+//
+// [HostileServer] has a good certificate and bad intentions. To each connection
+// it does something else: it says nothing, never ends its header or its
+// features, sends entities, offers no TLS, sends plaintext behind <proceed/>,
+// claims success or another name, points back to loopback, speaks under other
+// names on a stream that is not for speaking, acknowledges what was not sent,
+// sends a stanza without an end, or hangs up. [Peer.Attack] makes it do the
+// like to a server.
+//
+// A [RawStream] is for bytes of the test's choice: [Network.Raw] opens one,
+// [RawServer.Accept] takes one from the server under test.
 //
 // # Patterns
 //
@@ -55,11 +110,48 @@
 // there; "{name}" captures the value and, when used again in a later pattern of
 // the same Peer, stands for what was captured.
 //
+// # Transcripts
+//
+// [Run] plays text files: each line is a key and a value, and after each input
+// come the lines that follow from it. With its update argument the latter are
+// written anew.
+//
+//	# A greeting.
+//	peer: montague.example
+//	send: <message from='romeo@montague.example' to='bot.example'><body>hi</body></message>
+//	got: <message from="bot.example" to="romeo@montague.example" id="{1}" type="chat"><body>Hello!</body></message>
+//
+// The inputs are
+//
+//	server: DOMAIN          there is a server under test for it
+//	peer: DOMAIN            a peer starts; or DOMAIN like Prosody
+//	send: STANZA            the peer that it is from sends it
+//	host: STANZA            the server under test that it is from sends it
+//	wait: DURATION          as in 1m30s; what comes meanwhile follows
+//	stop: DOMAIN            the peer is stopped, or started again
+//	start: DOMAIN
+//	cut: DOMAIN DOMAIN      the like: heal, reset, half-open
+//	delay: DOMAIN DOMAIN DURATION
+//	dns: NAME WHAT          servfail, refused, silent, gone, works or a DURATION
+//	open: NAME FROM TO      a raw stream, called NAME
+//	tls: NAME               runs STARTTLS; its header was put, and features have come
+//	authenticate: NAME      negotiates all the way
+//	put: NAME TEXT
+//	close: NAME
+//
+// and the outputs: "got", a stanza that a peer received; "said", what came over
+// a raw stream, and "ended"; "refused", the error of a Send; "note", what the
+// server under test said with [Network.Note]. Random ids are written {1}, {2}
+// and so on, also in inputs; {x7} is seven bytes of text.
+//
+// [Replay] plays what the flight recorder of a server has kept (Config.Record of
+// package s2s), which has the same form.
+//
 // # Failures
 //
 // Methods of this package fail the test rather than return errors, and must be
 // called from the test's goroutine unless they say otherwise. A stanza that a
 // Peer received and nobody asked for fails the test at its end, see
-// [Peer.Ignore]. Programs that are no tests can use the package as well, see
-// [TB].
+// [Peer.Ignore]. All goroutines end with the test. Programs that are no tests
+// can use the package as well, see [TB].
 package s2stest
