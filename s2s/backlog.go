@@ -40,8 +40,11 @@ type backlog struct {
 	n     int // entries, without those taken out of a line's middle
 	bytes int
 	pairs [classes]pairCount
-	turn  uint64 // of the entry that came last
-	seed  maphash.Seed
+	// shedding says of each line where the first entry of its class may stand,
+	// counted from the first that ever stood there.
+	shedding [classes]uint64
+	turn     uint64 // of the entry that came last
+	seed     maphash.Seed
 	// latest says where the last broadcast presence of a pair stands, counted
 	// from the first that ever stood in the line.
 	latest map[pair]uint64
@@ -156,21 +159,35 @@ func (b *backlog) popFrom(line class) entry {
 	place := r.popped
 	e := r.pop()
 	b.left(&e, line)
-	if broadcast(e.st) {
-		key := pairOf(e.st)
-		if b.latest[key] == place {
-			delete(b.latest, key)
-		}
-	}
+	b.forget(&e, place)
 	return e
 }
 
-// shed removes the entry that would be missed least, if that is less than a
-// stanza of class c would be.
+// forget takes note that the entry at a place is nobody's latest presence any
+// more.
+func (b *backlog) forget(e *entry, place uint64) {
+	if !broadcast(e.st) {
+		return
+	}
+	if key := pairOf(e.st); b.latest[key] == place {
+		delete(b.latest, key)
+	}
+}
+
+// shed removes the oldest entry of the lowest class, if that is below c. Entries
+// of better classes that wait in the same line, behind others of their pair, stay.
 func (b *backlog) shed(c class) (entry, bool) {
 	for line := classPresence; line > c; line-- {
-		if head := b.head(line); head != nil && head.class > c {
-			return b.popFrom(line), true
+		r := &b.lines[line]
+		for place := max(b.shedding[line], r.popped); place < r.popped+uint64(r.n); place++ {
+			p := r.at(int(place - r.popped))
+			b.shedding[line] = place + 1
+			if p.st != nil && p.class == line {
+				e := *p
+				b.forget(&e, place)
+				b.vacate(p, line)
+				return e, true
+			}
 		}
 	}
 	return entry{}, false

@@ -103,19 +103,20 @@ func TestShed(t *testing.T) {
 		`<iq id="i" type="get" from="a@x.example" to="b@y.example"/>`,
 		`<presence id="p" from="a@x.example" to="b@y.example"/>`,
 		`<message id="n" from="a@x.example" to="b@y.example"/>`, // behind the presence
+		`<presence id="o" type="probe" from="a@x.example" to="b@y.example"/>`,
 		`<presence id="q" from="c@x.example" to="b@y.example"/>`,
 	} {
 		q.push(entry{st: stanza.MustParse(x), size: 1})
 	}
 	var shed []string
-	for _, c := range []class{classPresence, classIQ, classIQ, classMessage, classMessage} {
+	for _, c := range []class{classPresence, classIQ, classIQ, classMessage, classIQ, classMessage, classMessage} {
 		if e, ok := q.shed(c); ok {
 			shed = append(shed, e.st.ID)
 		} else {
 			shed = append(shed, "-")
 		}
 	}
-	if got := strings.Join(shed, " "); got != "- p - i -" || gone != 2 || q.bytes() != 3 {
+	if got := strings.Join(shed, " "); got != "- p o q - i -" || gone != 4 || q.bytes() != 2 {
 		t.Errorf("shed %s, %d gone, %d bytes left", got, gone, q.bytes())
 	}
 }

@@ -101,9 +101,9 @@ func encode(st *stanza.Stanza) unread {
 
 // tidy makes a stanza one that mellium's session survives, and reports whether
 // that is possible. The session ends for an address that its parser refuses, for
-// an element of the stream's namespace however deep, and for an error without
-// a child; it panics, as do some of its packages, where text stands before a
-// child.
+// an element of the stream's namespace however deep, and for a request or an
+// error without a child; it panics, as do some of its packages, where text
+// stands before a child.
 func tidy(st *stanza.Stanza) bool {
 	for _, address := range []string{st.From.String(), st.To.String()} {
 		if _, err := xmppjid.Parse(address); err != nil {
@@ -116,7 +116,7 @@ func tidy(st *stanza.Stanza) bool {
 	}
 	st.Inner = children
 	if len(children) == 0 {
-		return st.Type != stanza.TypeError
+		return st.Type != stanza.TypeError && st.Type != stanza.Get && st.Type != stanza.Set
 	}
 	for d := xml.NewDecoder(bytes.NewReader(children)); ; {
 		tok, err := d.Token()

@@ -105,6 +105,11 @@ func TestSessionOutlivesStrangers(t *testing.T) {
 			send(`<presence id="late" @@><show>chat</show></presence>`)
 			<-seen
 		}
+		// The host's own mistakes are no better.
+		empty := &stanza.Stanza{Kind: stanza.IQ, Type: stanza.Get, ID: "1", From: jid.MustParse(here), To: jid.MustParse(balcony)}
+		if _, err := fed.Request(t.Context(), empty); !errors.Is(err, &stanza.Error{Condition: stanza.NotAcceptable}) {
+			t.Errorf("a request without a child: %v", err)
+		}
 		juliet.Close()
 		if err := <-served; err != nil {
 			t.Errorf("served until %v", err)

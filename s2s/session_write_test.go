@@ -191,6 +191,23 @@ func TestSessionStanzaIsRefused(t *testing.T) {
 	})
 }
 
+// What is too large only with the address that it gets.
+func TestSessionStanzaGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fed, romeo := s2stest.Pair(t, s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Limits: s2s.Limits{StanzaBytes: 10_000}}, there)
+		juliet := open(t, fed, balcony)
+		defer juliet.end(t)
+		const before, after = `<message id="1" to="romeo@montague.example"><body>`, `</body></message>`
+		if err := put(juliet.Session, before+strings.Repeat("x", 10_000-len(before+after))+after); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-juliet.got; !strings.Contains(got, "not-acceptable") || !strings.Contains(got, `id="1"`) {
+			t.Errorf("got %s", got)
+		}
+		romeo.Quiet(time.Minute)
+	})
+}
+
 // While the queue of a domain is full, a session waits, and no longer than the
 // context of the call says.
 func TestSessionWaitsForRoom(t *testing.T) {
