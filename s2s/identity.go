@@ -163,7 +163,7 @@ func (e *evidence) pkix(ctx context.Context) ([][]*x509.Certificate, error) {
 func (e *evidence) verifyAs(ctx context.Context, name jid.JID) ([][]*x509.Certificate, error) {
 	verifier := e.s.verifierOf(e.domain)
 	if p, ok := verifier.(PKIX); ok {
-		return p.chains(name, e.cs)
+		return p.chains(name, e.cs, &e.s.chains)
 	}
 	if err := verifier.VerifyPeer(ctx, name, e.cs); err != nil {
 		return nil, err

@@ -23,12 +23,12 @@ type PKIX struct {
 
 // VerifyPeer returns nil if the peer's certificate speaks for domain.
 func (p PKIX) VerifyPeer(_ context.Context, domain jid.JID, cs *tls.ConnectionState) error {
-	_, err := p.chains(domain, cs)
+	_, err := p.chains(domain, cs, nil)
 	return err
 }
 
 // chains returns the chains that were verified, the peer's certificate first.
-func (p PKIX) chains(domain jid.JID, cs *tls.ConnectionState) ([][]*x509.Certificate, error) {
-	m, err := pkixid.Verify(cs.PeerCertificates, domain.ASCIIDomain(), pkixid.Options{Roots: p.Roots})
+func (p PKIX) chains(domain jid.JID, cs *tls.ConnectionState, known *pkixid.Cache) ([][]*x509.Certificate, error) {
+	m, err := pkixid.Verify(cs.PeerCertificates, domain.ASCIIDomain(), pkixid.Options{Roots: p.Roots, Cache: known})
 	return m.Chains, err
 }

@@ -16,6 +16,7 @@ import (
 
 	"isthmus.im/internal/lane"
 	"isthmus.im/internal/locate"
+	"isthmus.im/internal/pkixid"
 	"isthmus.im/internal/posh"
 	"isthmus.im/internal/xmlscan"
 	"isthmus.im/jid"
@@ -67,6 +68,7 @@ type Server struct {
 
 	born       time.Time
 	limiter    limiter
+	chains     pkixid.Cache
 	handshakes *gate // inbound ones; one processor is left for everything else
 
 	lmu   sync.RWMutex

@@ -35,6 +35,8 @@
 // against an empty subject is not enforced, as public authorities
 // leave it empty. Revocation is not checked.
 //
+// A [Cache] spares searching for the chain of certificates that come again.
+//
 // Every refusal is an [*Error] with a [Reason]. All functions may be called
 // concurrently.
 package pkixid

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Roots *x509.CertPool // trusted authorities; nil: those of the system
 	Now   time.Time      // zero: time.Now()
+	Cache *Cache         // of what is known already; nil: none
 }
 
 // Match is why a chain speaks for a domain.
@@ -88,9 +89,25 @@ func Verify(chain []*x509.Certificate, domain string, o Options) (Match, error) 
 	return Match{Kind: kind, Name: name, Chain: best, Chains: chains, NotAfter: firstExpiry(best)}, nil
 }
 
-// build returns the chains crypto/x509 finds to a trusted root. Usages are
-// left to usable.
+// build returns the chains to a trusted root that are known or that crypto/x509
+// finds. They are the caller's, the chains in them are not. Usages are left to
+// usable.
 func build(chain []*x509.Certificate, o Options) ([][]*x509.Certificate, error) {
+	if o.Cache == nil {
+		return search(chain, o)
+	}
+	q := ask(chain, o.Roots)
+	if chains := o.Cache.get(q, o.Now); chains != nil {
+		return slices.Clone(chains), nil
+	}
+	chains, err := search(chain, o)
+	if err == nil {
+		o.Cache.put(q, o.Now, slices.Clone(chains))
+	}
+	return chains, err
+}
+
+func search(chain []*x509.Certificate, o Options) ([][]*x509.Certificate, error) {
 	inter := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		if c != nil {
