@@ -177,6 +177,9 @@ func (s *Service) call(method, path, token string, body, answer any) (status int
 	if resp.StatusCode/100 != 2 {
 		return resp.StatusCode, fmt.Errorf("interop: %s %s: %s: %s", method, path, resp.Status, text)
 	}
+	if answer == nil {
+		return resp.StatusCode, nil
+	}
 	return resp.StatusCode, json.Unmarshal(text, answer)
 }
 

@@ -28,7 +28,7 @@ type User struct {
 // Note is an event of a user of chatd.
 type Note struct {
 	ID        int64  `json:"id"`
-	Type      string `json:"type"` // "message" or "error"
+	Type      string `json:"type"` // "message", "error", "presence", ...
 	From      string `json:"from"`
 	To        string `json:"to"`
 	Body      string `json:"body"`
@@ -36,6 +36,15 @@ type Note struct {
 	InReplyTo string `json:"in_reply_to"`
 	Condition string `json:"condition"`
 	Text      string `json:"text"`
+	Replaces  string `json:"replaces"`
+	Show      string `json:"show"`
+	Status    string `json:"status"`
+	Contact   struct {
+		Address      string `json:"address"`
+		Subscription string `json:"subscription"`
+		Avatar       string `json:"avatar"`
+		Removed      bool   `json:"removed"`
+	} `json:"contact"`
 }
 
 // NewUser creates a user, whose name may be a whole address, and opens the
@@ -107,6 +116,26 @@ func (u *User) TrySend(to, body string) (id string, status int, err error) {
 	status, err = u.service.call("POST", "/v1/users/"+u.Name+"/messages", u.Token,
 		map[string]string{"to": to, "body": body}, &answer)
 	return answer.ID, status, err
+}
+
+// Change makes a request for something of the user's own, such as "presence".
+func (u *User) Change(t testing.TB, method, what string, value any) {
+	t.Helper()
+	if _, err := u.service.call(method, "/v1/users/"+u.Name+"/"+what, u.Token, value, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Post posts a message with whatever it says, and returns its id.
+func (u *User) Post(t testing.TB, message map[string]any) string {
+	t.Helper()
+	var answer struct {
+		ID string `json:"id"`
+	}
+	if _, err := u.service.call("POST", "/v1/users/"+u.Name+"/messages", u.Token, message, &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer.ID
 }
 
 // Send posts a message, which must be accepted, and returns its id.
