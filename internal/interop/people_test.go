@@ -102,7 +102,7 @@ func TestPeople(t *testing.T) {
 		alice.Change(t, "PUT", "profile", map[string]any{"name": "Alice", "nick": "al", "avatar": map[string]string{"type": "image/png", "data": portrait}})
 		vcard := client.Do(t, Command{"do": "iq", "to": alice.Address, "type": "get", "xml": "<vCard xmlns='vcard-temp'/>"})
 		node := client.Do(t, Command{"do": "fetch", "to": alice.Address, "node": "urn:xmpp:avatar:data"})
-		for what, xml := range map[string]string{"vCard": vcard.XML, "node": node.XML} {
+		for what, xml := range map[string]string{"vCard": vcard.Line, "node": node.Line} {
 			if !strings.Contains(xml, portrait) {
 				t.Errorf("the avatar's %s is %s", what, xml)
 			}
