@@ -40,7 +40,8 @@
 // the order of what they tell. One that cannot be sent is lost; the last item follows
 // when the contact comes online again.
 //
-// Blocked contacts are the business of Out and of what stands before the mux.
+// Blocked contacts are the business of Out and of what stands before the mux, such as a
+// gate.Gate.
 //
 // # Reading others' nodes
 //

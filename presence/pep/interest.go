@@ -34,10 +34,9 @@ type contact struct {
 // session is one session of a contact.
 type session struct {
 	jid     jid.JID
-	caps    disco.Caps
-	found   bool     // caps are known to be nodes, or refused
-	nodes   []string // of interest
-	pending []string // of those, whose last items are to be sent
+	caps    disco.Caps // zero: none, or to be asked for again
+	nodes   []string   // of interest
+	pending []string   // of those, whose last items are to be sent
 }
 
 // ensure returns what is kept of a user. Service.mu is held.
@@ -101,6 +100,10 @@ func (s *Service) Presence(ctx context.Context, user, contact jid.JID, p *stanza
 }
 
 func (s *Service) online(ctx context.Context, owner, from jid.JID, p *stanza.Stanza) {
+	caps, ok := disco.ReadCaps(p)
+	if s.sameAsBefore(owner, from, caps, ok) {
+		return
+	}
 	v, err := s.view(ctx, owner, from)
 	if err != nil {
 		s.log().Error("interests not learnt", "local", owner, "remote", from, "err", err)
@@ -109,7 +112,6 @@ func (s *Service) online(ctx context.Context, owner, from jid.JID, p *stanza.Sta
 	if !v.owner && !v.item.InRoster() {
 		return
 	}
-	caps, ok := disco.ReadCaps(p)
 	s.mu.Lock()
 	u := s.ensure(owner)
 	c := u.contacts[v.who]
@@ -130,15 +132,11 @@ func (s *Service) online(ctx context.Context, owner, from jid.JID, p *stanza.Sta
 		}
 		c.sessions[ss.jid.Resource()] = ss
 	}
-	if !ok || ss.found && ss.caps == caps {
-		s.mu.Unlock() // XEP-0115 section 8.4: what is not repeated still holds
+	if !ok || ss.caps == caps { // known, or being found out
+		s.mu.Unlock()
 		return
 	}
-	if ss.caps == caps {
-		s.mu.Unlock() // being found out
-		return
-	}
-	ss.caps, ss.found = caps, false
+	ss.caps = caps
 	if info, known := s.entities().Known(caps); known {
 		ss.learnt(info)
 		s.mu.Unlock()
@@ -157,6 +155,19 @@ func (s *Service) online(ctx context.Context, owner, from jid.JID, p *stanza.Sta
 		return
 	}
 	go s.learn(owner, ss, caps)
+}
+
+// sameAsBefore reports whether presence says nothing new of a session. What is not
+// repeated still holds (XEP-0115 section 8.4).
+func (s *Service) sameAsBefore(owner, from jid.JID, caps disco.Caps, ok bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[owner]
+	if u == nil || u.contacts[from.Bare()] == nil {
+		return false
+	}
+	ss := u.contacts[from.Bare()].sessions[from.Resource()]
+	return ss != nil && (!ok || ss.caps == caps)
 }
 
 // learn finds out what a session is interested in.
@@ -197,7 +208,7 @@ func (ss *session) learnt(info disco.Info) {
 			pending = append(pending, node)
 		}
 	}
-	ss.found, ss.nodes, ss.pending = true, nodes, pending
+	ss.nodes, ss.pending = nodes, pending
 }
 
 // offline forgets a session, or with a bare address all of them.

@@ -28,8 +28,7 @@ func (s *Service) enqueue(owner jid.JID, n notice) {
 
 // drain sends the notices of an owner. If somebody else is at it, they do.
 func (s *Service) drain(ctx context.Context, owner jid.JID) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx) // others' notices are sent, too
 	for first := true; ; first = false {
 		s.mu.Lock()
 		u := s.users[owner]
@@ -52,6 +51,8 @@ func (s *Service) drain(ctx context.Context, owner jid.JID) {
 
 // send sends a notice to everybody it is for.
 func (s *Service) send(ctx context.Context, owner jid.JID, n notice) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	st, err := stanza.NewMessage(stanza.Headline, owner, jid.JID{}, n.event)
 	if err == nil && n.delay != nil {
 		err = st.Append(*n.delay)
