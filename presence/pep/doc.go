@@ -40,6 +40,9 @@
 // the order of what they tell. One that cannot be sent is lost; the last item follows
 // when the contact comes online again.
 //
+// Interests are kept in memory only. After a restart they are learnt anew from the
+// presence that contacts send, at the latest when the user comes online and they are probed.
+//
 // Blocked contacts are the business of Out and of what stands before the mux, such as a
 // gate.Gate.
 //
