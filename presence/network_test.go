@@ -101,6 +101,7 @@ func TestTwoHosts(t *testing.T) {
 		expect(t, "romeo is asked", montague.take(), "[request of juliet@capulet.example]")
 		must(t, montague.Approve(ctx, romeo, juliet))
 		expect(t, "juliet sees him", capulet.take(), "[romeo@montague.example subscribed romeo@montague.example/orchard ]")
+		expect(t, "romeo sees her, now that both do", montague.take(), "[juliet@capulet.example/balcony ]")
 
 		announce(t, montague, `<presence from="romeo@montague.example/orchard" type="unavailable"/>`)
 		expect(t, "he goes", capulet.take(), "[romeo@montague.example/orchard unavailable]")

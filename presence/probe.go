@@ -50,8 +50,15 @@ func (s *Service) answerProbe(ctx context.Context, p *stanza.Stanza) (*stanza.St
 		answer.Type = stanza.Unavailable
 		return answer, nil
 	}
+	// The answer is for the contact, who sees the presence, and so goes to the bare address
+	// although some servers probe from a full one, as RFC 3921 had it. Prosody looks for
+	// what a session is interested in (XEP-0163) only in presence to a bare address.
+	target := contact
+	if user == contact {
+		target = p.From
+	}
 	for _, pres := range shown {
-		s.trySend(ctx, to(pres, p.From))
+		s.trySend(ctx, to(pres, target))
 	}
 	return nil, nil
 }

@@ -159,3 +159,17 @@ func TestStatic(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 }
+
+// Prosody probes from full addresses, and looks at capabilities in presence to bare ones
+// only.
+func TestProbeFromFullAddress(t *testing.T) {
+	r := newRig(t)
+	r.put(juliet, roster.Item{Contact: romeo, Subscription: roster.From})
+	r.announce(`<presence from="juliet@capulet.example/balcony"><show>away</show></presence>`)
+	same(t, "a contact", r.in(`<presence type="probe" from="romeo@montague.example/orchard" to="juliet@capulet.example"/>`),
+		`<presence from="juliet@capulet.example/balcony" to="romeo@montague.example"><show>away</show></presence>`)
+	same(t, "an own session", r.in(`<presence type="probe" from="juliet@capulet.example/chamber" to="juliet@capulet.example"/>`),
+		`<presence from="juliet@capulet.example/balcony" to="juliet@capulet.example/chamber"><show>away</show></presence>`)
+	same(t, "one session", r.in(`<presence type="probe" from="romeo@montague.example/orchard" to="juliet@capulet.example/balcony"/>`),
+		`<presence from="juliet@capulet.example/balcony" to="romeo@montague.example/orchard"/>`)
+}

@@ -122,7 +122,10 @@ func (s *Service) perform(ctx context.Context, user, contact jid.JID, st step, i
 	if eff.AutoReply != 0 {
 		s.tryType(ctx, stanza.Type(eff.AutoReply.Type()), user, contact, in.ID)
 	}
-	if eff.Announce {
+	// Contacts who are let in see the presence now. When they let the user in later, it is
+	// sent once more: only from presence that comes when both see each other does
+	// ejabberd learn what a session is interested in (XEP-0163 section 2.3).
+	if eff.Announce || eff.Deliver && st.event == roster.RecvSubscribed && it.Subscription.HasFrom() {
 		s.introduce(ctx, user, contact)
 	}
 	if eff.Deliver {

@@ -221,3 +221,18 @@ func TestErrors(t *testing.T) {
 		}
 	}
 }
+
+// A contact who sees the user gets the presence once more when the user sees them, too.
+func TestSubscribedTellsAgain(t *testing.T) {
+	for sub, want := range map[roster.Subscription]int{roster.None: 0, roster.From: 1} {
+		r := newRig(t)
+		r.put(juliet, roster.Item{Contact: romeo, Subscription: sub, Ask: true})
+		r.announce(`<presence from="juliet@capulet.example/balcony"/>`)
+		if got := r.in(`<presence type="subscribed" from="romeo@montague.example" to="juliet@capulet.example"/>`); len(got) != want {
+			t.Errorf("%s: %s", sub, got)
+		}
+		if got := r.in(`<presence type="subscribed" from="romeo@montague.example" to="juliet@capulet.example"/>`); len(got) != 0 {
+			t.Errorf("%s, again: %s", sub, got)
+		}
+	}
+}

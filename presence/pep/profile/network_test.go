@@ -157,6 +157,7 @@ func TestTwoHosts(t *testing.T) {
 		capulet.took()
 		must(t, capulet.people.Approve(ctx, juliet, romeo))
 		expect(t, "romeo sees her", montague.took(), `[avatar one <nil> nick "Jule"]`)
+		capulet.took()
 
 		capulet.change(t, juliet, profile.Profile{Nick: "Julia", Avatar: profile.Avatar{Data: []byte("two"), Type: "image/png"}})
 		expect(t, "a change", montague.took(), `[avatar two <nil> nick "Julia"]`)
