@@ -29,8 +29,8 @@
 // # Presence
 //
 // The host gives each session's presence to Announce. The Service sends it to those
-// who may see it, to new ones when they are approved, and takes it back from those
-// who are denied. Sessions are resources; Sessions lists them by priority for whoever
+// who may see it, to new ones when they are approved, once more when they let the
+// user see theirs, and takes it back from those who are denied. Sessions are resources; Sessions lists them by priority for whoever
 // delivers messages. Other sessions of the same user are the host's to tell, and so
 // are contacts at domains that its Out does not reach; local contacts are reached
 // through Out like all others.

@@ -151,6 +151,12 @@ func (c *Client) latest() string {
 	return strings.Join(c.last, "\n")
 }
 
+// Logout logs out, before the test ends.
+func (c *Client) Logout(t testing.TB) {
+	t.Helper()
+	c.close(t)
+}
+
 // close logs out, or kills the process if that takes too long.
 func (c *Client) close(t testing.TB) {
 	c.in.Close() // the end of its commands

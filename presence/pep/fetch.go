@@ -137,8 +137,9 @@ func (s *Service) ask(ctx context.Context, user, contact jid.JID, node string, f
 
 // Subscribe subscribes a local user to a node of a contact (XEP-0060 section 6.1), so
 // that events come although the contact does not see the user's presence; see
-// Service.Accept. The errors are as for Service.Fetch; a request that the contact
-// has to approve is ErrNotVisible.
+// Service.Accept. Some servers accept and notify only those whose presence they have
+// all the same. The errors are as for Service.Fetch; a request that the contact has to
+// approve is ErrNotVisible.
 func (s *Service) Subscribe(ctx context.Context, user, contact jid.JID, node string) error {
 	user, contact, err := pair(user, contact, node)
 	if err != nil {

@@ -123,6 +123,10 @@ class Client(slixmpp.ClientXMPP):
             self.news.set()
 
     async def on_session(self, _):
+        if self.options.feature:
+            for feature in self.options.feature:
+                await self["xep_0030"].add_feature(feature)
+            await self["xep_0115"].update_caps(broadcast=False)
         if not self.options.no_presence:
             await self.get_roster()
             self.send_presence()
@@ -470,6 +474,9 @@ def parse_options():
     parser.add_argument("--keep-going", action="store_true")
     parser.add_argument("--no-presence", action="store_true",
                         help="do not fetch the roster and become available")
+    parser.add_argument("--feature", action="append",
+                        help="a feature to announce by entity capabilities, which are not sent"
+                             " otherwise, such as NODE+notify (repeatable)")
     parser.add_argument("--no-sm", action="store_true", help="no stream management")
     parser.add_argument("-v", "--verbose", action="store_true",
                         help="the whole stream on standard error")
