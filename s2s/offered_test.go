@@ -3,6 +3,7 @@ package s2s_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -13,13 +14,13 @@ import (
 	"isthmus.im/stanza"
 )
 
-// A million stanzas for domains out of reach take no more memory than the limit
-// allows: messages are preferred, and whoever offers too much is told.
-func TestOfferedMillion(t *testing.T) {
+// However many stanzas are offered for domains out of reach, they take no more
+// memory than the limit allows: messages are preferred, and whoever offers too much is told.
+func TestOfferedTooMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const offered, limit = 1_000_000, 64 << 20
+		const offered, limit = 200_000, 16 << 20
 		n := s2stest.NewNetwork(t)
-		fed := n.Server(s2s.Config{Services: []string{here}, Handler: stanza.NewMux(),
+		fed := n.Server(s2s.Config{Services: []string{here}, Handler: stanza.NewMux(), Logger: slog.New(slog.DiscardHandler),
 			Limits: s2s.Limits{Queue: offered, QueueBytes: 1 << 30, TotalQueueBytes: limit}})
 		var to []jid.JID
 		for i := range 10 {
@@ -52,9 +53,9 @@ func TestOfferedMillion(t *testing.T) {
 		if grown := int64(heap() - before); grown > limit {
 			t.Errorf("the heap has grown by %d MiB, the limit is %d", grown>>20, limit>>20)
 		} else {
-			t.Logf("%d MiB for %d messages and %d probes accepted, of a million", grown>>20, accepted[stanza.Message], accepted[stanza.Presence])
+			t.Logf("%d MiB for %d messages and %d probes accepted, of %d", grown>>20, accepted[stanza.Message], accepted[stanza.Presence], offered)
 		}
-		if accepted[stanza.Message] < 80_000 || accepted[stanza.Message] < accepted[stanza.Presence] {
+		if accepted[stanza.Message] < 20_000 || accepted[stanza.Message] < accepted[stanza.Presence] {
 			t.Errorf("accepted: %v", accepted)
 		}
 	})
