@@ -75,7 +75,7 @@ func newPast(t *testing.T, cfg s2s.Config) *past {
 	h := &past{n: s2stest.NewNetwork(t), other: testca.New(), cert: new(changing), events: new(events)}
 	h.n.SignDNS(".", true)
 	h.cert.set(h.n.Certificate(there))
-	h.romeo = h.n.PeerConfig(s2s.Config{Services: []string{there}, TLS: h.cert.tls()})
+	h.romeo = h.n.PeerConfig(s2s.Config{Services: []string{there}, TLS: h.cert.tls(), Dialback: cfg.Dialback})
 	roots := h.n.Roots()
 	roots.AddCert(h.other.Certificate())
 	mux, got := inbox()

@@ -29,6 +29,7 @@ type flags struct {
 	domains       []jid.JID
 	json          bool
 	dns           []string
+	dnssec, posh  bool
 	ca, cert, key string
 	from          jid.JID
 	timeout       time.Duration
@@ -40,11 +41,13 @@ func parseFlags(args []string, w io.Writer) (*flags, error) {
 	fs := flag.NewFlagSet("fedcheck", flag.ContinueOnError)
 	fs.SetOutput(w)
 	fs.Usage = func() {
-		fmt.Fprintln(w, "usage: fedcheck [-json] [-dns server] [-ca file] [-cert file -key file -from domain] domain...")
+		fmt.Fprintln(w, "usage: fedcheck [-json] [-dns server] [-dnssec] [-posh] [-ca file] [-cert file -key file -from domain] domain...")
 		fs.PrintDefaults()
 	}
 	fs.BoolVar(&f.json, "json", false, "print one JSON object per domain")
 	dns := fs.String("dns", "", "name `servers`, host or host:port, separated by commas; empty: the system's")
+	fs.BoolVar(&f.dnssec, "dnssec", false, "believe the name servers when they say that DNSSEC vouches for records (DANE)")
+	fs.BoolVar(&f.posh, "posh", false, "ask the web servers of domains for their certificates (POSH)")
 	fs.StringVar(&f.ca, "ca", "", "`file` (PEM) of authorities to trust besides the system's")
 	fs.StringVar(&f.cert, "cert", "", "certificate `file` (PEM) of the domain in -from")
 	fs.StringVar(&f.key, "key", "", "its key `file` (PEM)")
@@ -109,7 +112,7 @@ func (f *flags) anonymous() bool { return f.cert == "" }
 // both ways on one stream let the ping be answered all the same.
 func (f *flags) config() (s2s.Config, error) {
 	cfg := s2s.Config{
-		Services: []string{f.from.Domain()}, DNS: f.dns, Bidi: true,
+		Services: []string{f.from.Domain()}, DNS: f.dns, DNSSEC: f.dnssec, POSH: f.posh, Bidi: true,
 		Limits: s2s.Limits{Negotiation: f.timeout},
 		Reach:  s2s.Reach{Private: true, Loopback: true, LinkLocal: true, Literals: true, Dotless: true}, // it is the user who asks
 	}

@@ -1,7 +1,7 @@
 // Command fedcheck finds out whether XMPP domains can be reached by other
 // servers, and if not, at which step it fails and what to change.
 //
-//	fedcheck [-json] [-dns server] [-ca file] [-cert file -key file -from domain] domain...
+//	fedcheck [-json] [-dns server] [-dnssec] [-posh] [-ca file] [-cert file -key file -from domain] domain...
 //
 // It goes the whole way that a server goes: DNS, addresses, TCP, the stream,
 // TLS, the certificate, authentication, what the other side announces, a ping.
@@ -18,6 +18,8 @@
 //
 //	-json     one JSON object per domain
 //	-dns      name servers, host or host:port, separated by commas; empty: the system's
+//	-dnssec   believe the name servers when they say that DNSSEC vouches for records (DANE)
+//	-posh     ask the web servers of domains for their certificates (POSH)
 //	-ca       authorities to trust besides the system's (PEM)
 //	-cert     certificate of the domain in -from, with its chain (PEM)
 //	-key      its key (PEM)

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"log/slog"
@@ -20,13 +21,17 @@ import (
 
 const served, own = "served.test", "own.test"
 
-// zone answers for one domain with an SRV record to a port of loopback.
-type zone struct{ port uint16 }
+// zone answers for one domain with an SRV record to a port of loopback, and says
+// of everything that it is signed.
+type zone struct {
+	port uint16
+	cert string // of the TLSA records
+}
 
 func (z zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	m := new(dns.Msg)
 	m.SetReply(q)
-	m.Authoritative = true
+	m.Authoritative, m.AuthenticatedData = true, q.AuthenticatedData
 	name, qtype := strings.ToLower(q.Question[0].Name), q.Question[0].Qtype
 	hdr := dns.RR_Header{Name: q.Question[0].Name, Rrtype: qtype, Class: dns.ClassINET, Ttl: 60}
 	switch {
@@ -34,6 +39,8 @@ func (z zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		m.Answer = append(m.Answer, &dns.SRV{Hdr: hdr, Port: z.port, Target: "host." + served + "."})
 	case name == "host."+served+"." && qtype == dns.TypeA:
 		m.Answer = append(m.Answer, &dns.A{Hdr: hdr, A: net.IPv4(127, 0, 0, 1)})
+	case strings.HasSuffix(name, "._tcp.host."+served+".") && qtype == dns.TypeTLSA:
+		m.Answer = append(m.Answer, &dns.TLSA{Hdr: hdr, Usage: 3, Certificate: z.cert})
 	case !strings.HasSuffix(name, served+"."):
 		m.Rcode = dns.RcodeNameError
 	}
@@ -98,7 +105,7 @@ func start(t *testing.T) files {
 	}
 	f.dns = pc.LocalAddr().String()
 	ready, done := make(chan struct{}), make(chan struct{})
-	names := &dns.Server{PacketConn: pc, Handler: zone{uint16(l.Addr().(*net.TCPAddr).Port)}, NotifyStartedFunc: func() { close(ready) }}
+	names := &dns.Server{PacketConn: pc, Handler: zone{uint16(l.Addr().(*net.TCPAddr).Port), hex.EncodeToString(theirs.Certificate[0])}, NotifyStartedFunc: func() { close(ready) }}
 	go func() { defer close(done); names.ActivateAndServe() }()
 	<-ready
 	t.Cleanup(func() { names.Shutdown(); <-done })
@@ -125,6 +132,8 @@ func TestFedcheck(t *testing.T) {
 			"will be refused", ": auth: failed: our-certificate-refused", "reachable as far as can be told"}},
 		{"untrusted", []string{"-dns", f.dns, served}, false, 1, []string{
 			": identity: failed: certificate-unknown-authority", "not reachable: certificate-unknown-authority"}},
+		{"untrusted, and DNS knows it", []string{"-dns", f.dns, "-dnssec", served}, false, 0, []string{
+			": identity: warning: certificate-expires-1-day;", "proved by DANE", "reachable as far as can be told"}},
 		{"no such domain", append(mine[:len(mine):len(mine)], "nowhere.test"), true, 1, []string{
 			red + "FAIL" + reset + " address", "no-such-domain", "Check the spelling", red + "not reachable: no-such-domain"}},
 		{"one of two", append(mine[:len(mine):len(mine)], "nowhere.test", served), false, 1, []string{
