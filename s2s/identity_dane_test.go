@@ -254,6 +254,50 @@ func TestNoLookupsForTheUnwelcome(t *testing.T) {
 	}
 }
 
+// A server that says that another one is to be asked does not make the records of
+// that one proofs of the domain.
+func TestDANEElsewhere(t *testing.T) {
+	for _, signed := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			n := s2stest.NewNetwork(t)
+			n.SignDNS(".", true)
+			own := testca.SelfSigned(testca.Options{})
+			n.PeerConfig(s2s.Config{Services: []string{there}, TLS: &tls.Config{Certificates: []tls.Certificate{own}}}).Ignore()
+			n.SetTLSA(host, 5269, s2stest.TLSAFor(3, 1, 1, own.Leaf))
+			want := outcome{s2s.MethodDANE, ""}
+			if !signed {
+				// Whoever forges the domain's own records names a server that names
+				// one whose records are signed.
+				n.SetSRV("mallory.example", &net.SRV{Target: host + ".", Port: 5269})
+				l := n.Listen("front.example")
+				go func() {
+					for {
+						c, err := l.Accept()
+						if err != nil {
+							return
+						}
+						go func() {
+							defer c.Close()
+							talk(c, "version", theirHeader+"<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>mallory.example</see-other-host></stream:error></stream:stream>")
+							hold(c)
+						}()
+					}
+				}()
+				n.SignDNS(there, false)
+				n.SetSRV(there, &net.SRV{Target: "xmpp.front.example.", Port: 5269})
+				want = outcome{0, "not valid for it"}
+			}
+			mux, got := inbox()
+			fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux, DNSSEC: true, Reach: s2s.Reach{OtherHosts: true}})
+			if err := fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "hello")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			checkOutcome(t, fed, got, true, want)
+		})
+	}
+}
+
 // A resolver that cannot tell what is signed is a mistake that shows at once.
 func TestDNSSECNeedsAResolver(t *testing.T) {
 	cert := testca.SelfSigned(testca.Options{})
