@@ -284,6 +284,7 @@ func TestDANEElsewhere(t *testing.T) {
 					}
 				}()
 				n.SignDNS(there, false)
+				n.SignDNS(host, true)
 				n.SetSRV(there, &net.SRV{Target: "xmpp.front.example.", Port: 5269})
 				want = outcome{0, "not valid for it"}
 			}
