@@ -8,6 +8,7 @@
 #   make fuzz         every fuzz target for FUZZTIME (default 5s)
 #   make bench        every Go benchmark; BENCHFLAGS, BENCH=regexp
 #   make interop      the suite against real servers; RUN=regexp
+#   make faults       deliberate faults in s2s, which conformance has to find
 #   make bench-peers  Prosody, ejabberd and chatd compared, about five minutes
 #   make clean        removes what the above leave behind
 
@@ -29,11 +30,11 @@ each = failed=; for m in $(MODULES); do \
 	echo "--- $$m: $(strip $(2))"; (cd "$$m" && $(1)) || failed="$$failed $$m"; \
 	done; [ -z "$$failed" ] || { echo "failed in:$$failed" >&2; exit 1; }
 
-.PHONY: all check test lint fmt vet staticcheck vuln tidy fuzz bench interop bench-peers clean
+.PHONY: all check test lint fmt vet staticcheck vuln tidy fuzz bench interop faults bench-peers clean
 
 all: test
 
-check: test lint fuzz bench interop
+check: test lint fuzz bench interop faults
 
 test:
 	@$(call each, INTEROP=off go test -race -shuffle=on ./..., go test)
@@ -79,6 +80,9 @@ bench:
 
 interop:
 	@internal/interop/run.sh $(if $(RUN),-run '$(RUN)')
+
+faults:
+	@cd examples && FAULTS=on go test -count=1 -timeout 20m -run '^TestFaults$$' -v ./s2sconform/own | grep -v '^=== '
 
 bench-peers:
 	@internal/interop/bench-peers.sh

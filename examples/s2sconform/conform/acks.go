@@ -136,14 +136,13 @@ func theirAcks() []Scenario {
 		}),
 		should("sm-their-too-high", "XEP-0198 section 6", "an acknowledgement of what it never sent ends the stream", func(d *driver) {
 			back := d.enabling()
-			back.send("<a xmlns='" + nsSM + "' h='1000'/>")
-			d.stream(how{}).ping()
+			back.send("<a xmlns='" + nsSM + "' h='1000'/><r xmlns='" + nsSM + "'/>")
 			isEnd := endOf(back)
 			e, ok := d.await(func(a arrival) bool {
-				return isEnd(a) || a.s == back && a.Kind == wire.Element && isStanza(a.Node)
+				return isEnd(a) || a.s == back && a.Kind == wire.Element && a.Node.Is(nsSM, "a")
 			})
 			switch n := e.Error(); {
-			case !ok || e.Kind == wire.Element && isStanza(e.Node):
+			case !ok || e.Kind == wire.Element && e.Node.Is(nsSM, "a"):
 				d.fail("it goes on")
 			case n == nil || n.Condition(nsErrors) != "undefined-condition":
 				d.fail("%s instead of <undefined-condition/>", described(e.Event))

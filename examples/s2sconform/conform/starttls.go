@@ -166,13 +166,9 @@ func (s *stream) authInjected() {
 	if e = s.next(); e.Kind != wire.Element || !e.Node.Is(wire.NSStream, "features") || !offers(e.Node, "EXTERNAL") {
 		return
 	}
-	// Were the first header still there, the second one would be an error now.
+	// Was that the answer to the first header, the second one is an error.
 	s.send(authText(s.how.from))
-	switch e = s.next(); {
-	case e.Kind == wire.Header:
-		s.d.fail("the header that was sent in the clear was answered, too")
-	case e.Kind == wire.Element && e.Node.Is(wire.NSSASL, "success"):
-		s.Restart()
-		s.open()
+	if e = s.next(); e.Kind != wire.Element || !e.Node.Is(wire.NSSASL, "success") {
+		s.d.fail("%s: the header that was sent in the clear was answered behind TLS", described(e))
 	}
 }
