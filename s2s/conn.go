@@ -215,12 +215,13 @@ func (c *conn) handshake(ctx context.Context, local, remote jid.JID) error {
 func (c *conn) addr() netip.AddrPort { return addrOf(c.sock) }
 
 func addrOf(sock net.Conn) netip.AddrPort {
+	var ap netip.AddrPort
 	if a, ok := sock.RemoteAddr().(*net.TCPAddr); ok {
-		ap := a.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+		ap = a.AddrPort()
+	} else {
+		ap, _ = netip.ParseAddrPort(sock.RemoteAddr().String())
 	}
-	ap, _ := netip.ParseAddrPort(sock.RemoteAddr().String())
-	return ap
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
 // open makes the stream one of the server's. The error is ErrClosed or, for an

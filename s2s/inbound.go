@@ -12,7 +12,8 @@ import (
 
 // Serve accepts streams that begin with STARTTLS on l until l fails or the
 // server closes, and then returns ErrClosed or what Accept returned. It closes
-// l. Several listeners may be served at once.
+// l. Several listeners may be served at once. The limits on addresses go by the
+// RemoteAddr of what l accepts.
 func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
 
 // ServeTLS accepts streams that begin with TLS (XEP-0368) on l, as Serve does.

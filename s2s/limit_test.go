@@ -3,6 +3,7 @@ package s2s
 import (
 	"fmt"
 	"math"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -217,6 +218,37 @@ func TestPrefixOf(t *testing.T) {
 	} {
 		if got := prefixOf(netip.MustParseAddr(addr)).String(); got != want {
 			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+}
+
+type namedConn struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (c namedConn) RemoteAddr() net.Addr { return c.addr }
+
+type textAddr string
+
+func (textAddr) Network() string  { return "tcp" }
+func (a textAddr) String() string { return string(a) }
+
+// One and the same address is one, however a listener writes it; sockets that
+// have none are not limited by theirs.
+func TestAddrOf(t *testing.T) {
+	for _, c := range []struct {
+		addr net.Addr
+		want string
+	}{
+		{&net.TCPAddr{IP: net.ParseIP("192.0.2.1"), Port: 7}, "192.0.2.1:7"},
+		{&net.TCPAddr{IP: net.ParseIP("::ffff:192.0.2.1").To16(), Port: 7}, "192.0.2.1:7"},
+		{textAddr("[::ffff:192.0.2.1]:7"), "192.0.2.1:7"},
+		{textAddr("[2001:db8::1]:7"), "[2001:db8::1]:7"},
+		{&net.UnixAddr{Name: "/run/proxy", Net: "unix"}, "invalid AddrPort"},
+	} {
+		if got := addrOf(namedConn{addr: c.addr}); got.String() != c.want || got.IsValid() == (c.want == "invalid AddrPort") {
+			t.Errorf("%v: %v, want %s", c.addr, got, c.want)
 		}
 	}
 }
