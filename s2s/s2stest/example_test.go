@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"isthmus.im/jid"
@@ -45,7 +46,7 @@ func (p *program) Cleanup(f func())                  { p.cleanup = append(p.clea
 func (p *program) Context() context.Context          { return p.ctx }
 func (p *program) Output() io.Writer                 { return io.Discard }
 
-// A service that greets whoever writes to it, and a remote server to try it.
+// The test of a service that greets whoever writes to it.
 func Example() {
 	t := newProgram() // in a test: its *testing.T
 	defer t.end()
@@ -96,4 +97,90 @@ func Example_outage() {
 	// accepted: true
 	// to juliet@capulet.example from romeo@montague.example
 	// stanza: remote-server-timeout (wait): no connection to montague.example
+}
+
+// The test of a bridge: on one side there are stanzas, on the other whatever it
+// bridges to, here a channel of lines.
+func Example_bridge() {
+	t := newProgram() // in a test: its *testing.T
+	defer t.end()
+
+	lines := make(chan string, 10)
+	bridge := stanza.HandlerFunc(func(_ context.Context, m *stanza.Stanza) (*stanza.Stanza, error) {
+		if m.Kind != stanza.Message || m.Body() == "" {
+			return nil, nil
+		}
+		channel := jid.UnescapeLocal(m.To.Local())
+		if channel != "#verona" {
+			return nil, stanza.Errorf(stanza.ItemNotFound, "no channel %s here", channel)
+		}
+		lines <- "<" + m.From.Local() + "> " + m.Body()
+		return nil, nil
+	})
+	fed, romeo := s2stest.Pair(t, s2s.Config{Services: []string{"irc.example"}, Handler: bridge}, "montague.example")
+
+	// From XMPP ...
+	romeo.Send(`<message from="romeo@montague.example/orchard" to="#verona@irc.example"><body>peace?</body></message>`)
+	fmt.Println(<-lines)
+	romeo.Send(`<message from="romeo@montague.example/orchard" to="#mantua@irc.example" id="7"><body>hi</body></message>`)
+	refusal := romeo.Expect(`<message type="error" id="7"><error><item-not-found/></error></message>`)
+	fmt.Println(refusal.Err())
+
+	// ... and back.
+	tybalt, err := jid.New("#verona", "irc.example", "tybalt")
+	if err != nil {
+		t.Fatalf("tybalt: %v", err)
+	}
+	if err := fed.Send(t.Context(), stanza.Text(tybalt, romeo.JID("romeo"), "I hate the word")); err != nil {
+		t.Fatalf("send: %v", err)
+	}
+	romeo.Expect(`<message from="#verona@irc.example/tybalt"><body>I hate the word</body></message>`)
+	// Output:
+	// <romeo> peace?
+	// stanza: item-not-found (cancel): no channel #mantua here
+}
+
+// What becomes of a peer that lies about who it is. [Peer.Attack] tries a great
+// many more such things.
+func Example_hostile() {
+	t := newProgram() // in a test: its *testing.T
+	defer t.end()
+
+	mux := stanza.NewMux()
+	mux.HandleMessage("", stanza.MessageFunc(func(_ context.Context, m *stanza.Stanza) error {
+		fmt.Println("deceived by", m.From)
+		return nil
+	}))
+	net := s2stest.NewNetwork(t)
+	net.Server(s2s.Config{Domains: []string{"capulet.example"}, Handler: mux})
+
+	mallory := net.Raw("mallory.example", "capulet.example")
+	mallory.Authenticate() // as itself
+	mallory.Put(`<message from="romeo@montague.example" to="juliet@capulet.example"><body>it is I</body></message>`)
+	answer := mallory.Rest()
+	fmt.Println(strings.Contains(answer, "<invalid-from"), strings.HasSuffix(answer, "</stream:stream>"))
+	// Output:
+	// true true
+}
+
+// A service among servers of other kinds.
+func ExampleNetwork_PeerLike() {
+	t := newProgram() // in a test: its *testing.T
+	defer t.end()
+
+	echo := stanza.HandlerFunc(func(_ context.Context, m *stanza.Stanza) (*stanza.Stanza, error) {
+		return stanza.Text(m.To, m.From, m.Body()), nil
+	})
+	net := s2stest.NewNetwork(t)
+	net.Server(s2s.Config{Services: []string{"echo.example"}, Handler: echo})
+	for _, like := range []s2stest.Personality{s2stest.Prosody, s2stest.Ejabberd} {
+		domain := strings.ToLower(like.String()) + ".example"
+		peer := net.PeerLike(like, domain)
+		peer.Send(`<message from="romeo@` + domain + `" to="echo.example"><body>but soft</body></message>`)
+		peer.Expect(`<message to="romeo@` + domain + `"><body>but soft</body></message>`)
+		fmt.Println(like, "is heard")
+	}
+	// Output:
+	// Prosody is heard
+	// ejabberd is heard
 }

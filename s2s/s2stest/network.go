@@ -42,6 +42,7 @@ type Network struct {
 type server struct {
 	*s2s.Server
 	domains []string // A-labels
+	guard   *guard
 	serving sync.WaitGroup
 }
 
@@ -72,11 +73,11 @@ func (n *Network) close() {
 		p.finish()
 	}
 	for _, s := range servers {
-		s.close()
+		n.end(s)
 	}
 	for _, p := range peers {
 		if srv := p.engine(); srv != nil {
-			srv.close()
+			n.within(fmt.Sprint("the peer ", p.domain), srv.close)
 		}
 	}
 	n.mu.Lock()
@@ -108,7 +109,9 @@ func (s *server) stop() {
 // and the test's log. DNS gets SRV records for every domain. The server listens
 // on the network only, with STARTTLS unless Addr is "-" and with direct TLS
 // (XEP-0368) if DirectTLS is set; their ports do not matter. Nor does
-// Reach.Private: all addresses of the network are private ones.
+// Reach.Private: all addresses of the network are private ones. Each of the
+// server's goroutines, handlers included, has to end within 30 seconds of the
+// end of the test.
 func (n *Network) Server(cfg s2s.Config) *s2s.Server {
 	n.t.Helper()
 	s := n.start(cfg)
@@ -140,11 +143,15 @@ func (n *Network) start(cfg s2s.Config) *server {
 		cfg.Logger = slog.New(slog.NewTextHandler(n.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("server", names[0])
 	}
 	cfg.Reach.Private = true
+	var watch *guard
+	if cfg.Handler != nil {
+		watch, cfg.Handler = newGuard(cfg.Handler)
+	}
 	srv, err := s2s.New(cfg)
 	if err != nil {
 		n.t.Fatalf("s2stest: %v", err)
 	}
-	s := &server{Server: srv, domains: ascii(n.t, names)}
+	s := &server{Server: srv, domains: ascii(n.t, names), guard: watch}
 	if cfg.Addr != "-" {
 		l := n.Listen(names...)
 		s.serving.Go(func() { srv.Serve(l) })

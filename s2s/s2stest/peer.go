@@ -199,7 +199,7 @@ func (p *Peer) Request(xml string) *stanza.Stanza {
 	p.note(true, s)
 	answer, err := p.running().Request(ctx, s)
 	if err != nil {
-		p.t.Fatalf("s2stest: request %s: %v", xml, err)
+		p.t.Fatalf("s2stest: request %s: %v\n%s", xml, err, p.past())
 	}
 	p.note(false, answer)
 	return answer
@@ -219,25 +219,71 @@ func (p *Peer) Next() *stanza.Stanza {
 // pattern; see the package comment.
 func (p *Peer) Expect(pattern string) *stanza.Stanza {
 	p.t.Helper()
-	want, err := parsePattern(pattern)
-	if err != nil {
-		p.t.Fatalf("s2stest: pattern %s: %v", pattern, err)
+	return p.ExpectAll(pattern)[0]
+}
+
+// ExpectAll takes as many stanzas as there are patterns and fails the test
+// unless each matches one, in any order. It returns them in the order of the
+// patterns.
+func (p *Peer) ExpectAll(patterns ...string) []*stanza.Stanza {
+	p.t.Helper()
+	want := make([]*node, len(patterns))
+	for i, pattern := range patterns {
+		n, err := parsePattern(pattern)
+		if err != nil {
+			p.t.Fatalf("s2stest: pattern %s: %v", pattern, err)
+		}
+		want[i] = n
 	}
-	s := p.next(patience)
-	if s == nil {
-		p.t.Fatalf("s2stest: %s got nothing within %v\nwant %s\n%s", p.domain, patience, pattern, p.past())
+	found := make([]*stanza.Stanza, len(patterns))
+	for range patterns {
+		s := p.next(patience)
+		if s == nil {
+			p.t.Fatalf("s2stest: %s got nothing within %v%s\n%s", p.domain, patience, missing(patterns, found, nil), p.past())
+		}
+		got, err := parsePattern(s.String())
+		if err != nil {
+			p.t.Fatalf("s2stest: got %s: %v", s, err)
+		}
+		i, why := p.match(want, found, got)
+		if i < 0 {
+			p.t.Fatalf("s2stest: %s%s\ngot  %s\n%s", p.domain, missing(patterns, found, why), s, p.past())
+		}
+		found[i] = s
 	}
-	got, err := parsePattern(s.String())
-	if err != nil {
-		p.t.Fatalf("s2stest: got %s: %v", s, err)
-	}
+	return found
+}
+
+// match returns the first pattern that a stanza fits and nothing was found for,
+// or -1 and why it fits none of them.
+func (p *Peer) match(want []*node, found []*stanza.Stanza, got *node) (i int, why []string) {
 	p.mu.Lock()
-	why := want.match(got, p.captured)
-	p.mu.Unlock()
-	if why != "" {
-		p.t.Fatalf("s2stest: %s: %s\nwant %s\ngot  %s\n%s", p.domain, why, pattern, s, p.past())
+	defer p.mu.Unlock()
+	why = make([]string, len(want))
+	for i, n := range want {
+		if found[i] != nil {
+			continue
+		}
+		if why[i] = n.match(got, p.captured); why[i] == "" {
+			return i, nil
+		}
 	}
-	return s
+	return -1, why
+}
+
+// missing lists the patterns that nothing was found for, and why the last
+// stanza does not fit them.
+func missing(patterns []string, found []*stanza.Stanza, why []string) (text string) {
+	for i, pattern := range patterns {
+		if found[i] != nil {
+			continue
+		}
+		if why != nil {
+			text += ": " + why[i]
+		}
+		text += "\nwant " + pattern
+	}
+	return text
 }
 
 // Captured returns what "{name}" stood for in an earlier pattern.
@@ -284,59 +330,6 @@ func (p *Peer) next(d time.Duration) *stanza.Stanza {
 			return nil
 		}
 	}
-}
-
-// history are the last stanzas, the oldest first.
-type history []note
-
-type note struct {
-	at   time.Time
-	sent bool
-	text string
-}
-
-// kept is how many stanzas of each direction a failure shows.
-const kept = 10
-
-func (h *history) add(n note) {
-	same := 0
-	first := -1
-	for i, o := range *h {
-		if o.sent == n.sent {
-			same++
-			if first < 0 {
-				first = i
-			}
-		}
-	}
-	if same == kept {
-		*h = slices.Delete(*h, first, first+1)
-	}
-	*h = append(*h, n)
-}
-
-func (p *Peer) note(sent bool, s *stanza.Stanza) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.history.add(note{time.Now(), sent, s.String()})
-}
-
-// past describes the history.
-func (p *Peer) past() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.history) == 0 {
-		return "nothing was sent or received before"
-	}
-	text := "the last stanzas of " + p.domain.String() + ":"
-	for _, n := range p.history {
-		way := "got "
-		if n.sent {
-			way = "sent"
-		}
-		text += "\n" + n.at.Format("15:04:05.000") + " " + way + " " + n.text
-	}
-	return text
 }
 
 // finish fails the test over stanzas that nobody asked for.

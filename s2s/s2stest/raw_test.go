@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"isthmus.im/s2s"
 	"isthmus.im/s2s/s2stest"
@@ -82,4 +83,78 @@ func TestRawStreamCut(t *testing.T) {
 			t.Errorf("write: %v", err)
 		}
 	})
+}
+
+// Text arrives split at every boundary, within TLS too.
+func TestRawStreamSplit(t *testing.T) {
+	for _, split := range []int{1, 2, 3, 5, 8, 13} {
+		synctest.Test(t, func(t *testing.T) {
+			r, got, _ := raw(t)
+			r.Split = split
+			r.Authenticate()
+			r.Put("<message from='romeo@montague.example' to='juliet@capulet.example'><body>\u20ac &amp; &#8364;</body></message></stream:stream>")
+			if s := <-got; s.Body() != "\u20ac & \u20ac" {
+				t.Errorf("split %d: got %s", split, s)
+			}
+			r.Rest()
+		})
+	}
+}
+
+// The test is who the server connects to.
+func TestRawServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		got := make(chan *stanza.Stanza, 1)
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.HandlerFunc(func(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+			got <- s
+			return nil, nil
+		})})
+		server := n.RawServer(there)
+		fed.Send(t.Context(), text("hello"))
+		r := server.Accept()
+		r.Authenticate()
+		if s := r.Expect("</message>"); !strings.Contains(s, "<body>hello</body>") {
+			t.Errorf("got %s", s)
+		}
+		r.Quiet(time.Minute)
+		r.Put("<message type='error' from='romeo@montague.example' to='juliet@capulet.example' id='x'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
+		if s := <-got; s.Err() == nil {
+			t.Errorf("got %s", s)
+		}
+		server.Close()
+		r.Cut()
+		fed.Send(t.Context(), text("and now?"))
+		if s := <-got; s.Err() == nil || s.Err().Condition != stanza.RemoteServerTimeout {
+			t.Errorf("got %s", s)
+		}
+	})
+}
+
+func TestRawFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		test func(*s2stest.Network)
+		want string
+	}{
+		"nobody connects": {func(n *s2stest.Network) { n.RawServer(there).Accept() }, "nobody connected to montague.example within 30s"},
+		"a closed server": {func(n *s2stest.Network) { s := n.RawServer(there); s.Close(); s.Accept() }, "montague.example: "},
+		"noise": {func(n *s2stest.Network) {
+			n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux()})
+			r := n.Raw(there, here)
+			r.Open("")
+			r.Quiet(time.Second)
+		}, "got what should not have come"},
+		"silence that ends": {func(n *s2stest.Network) {
+			s := n.RawServer(here)
+			r := n.Raw(there, here)
+			s.Accept().Close()
+			r.Quiet(time.Second)
+		}, "connection ended: EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				wantFailure(t, record(t, func(tb s2stest.TB) { c.test(s2stest.NewNetwork(tb)) }), c.want)
+			})
+		})
+	}
 }
