@@ -43,10 +43,10 @@
 // of identities, which tells and does not refuse. What is not: everything that
 // believes DNS or a web server.
 //
-// A stanza is accepted only if the domain
-// of its From was authenticated on the stream it came by and the domain of its
-// To is local; a peer that breaks this rule loses the stream. The same is
-// checked of everything the service sends, which gets an error instead.
+// A stanza is accepted only if the domain of its From was authenticated on the
+// stream it came by and the domain of its To is local; a peer that breaks this
+// rule loses the stream. The same is checked of everything the service sends,
+// which gets an error instead.
 //
 // # With whom
 //

@@ -190,7 +190,10 @@ func TestPOSHOverHTTPS(t *testing.T) {
 			return testca.SelfSigned(testca.Options{DNS: []string{there}})
 		}, false},
 		{"a document that is not found", func(doc string) http.HandlerFunc {
-			return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound); io.WriteString(w, doc) }
+			return func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusNotFound)
+				io.WriteString(w, doc)
+			}
 		}, nil, false},
 		{"not found", func(string) http.HandlerFunc { return http.NotFound }, nil, false},
 		{"too long", func(doc string) http.HandlerFunc {
