@@ -53,7 +53,7 @@ func (v viewer) sees(c Config) bool {
 	case c.Access == Roster:
 		return v.known() && slices.ContainsFunc(v.item.Groups, func(g string) bool { return slices.Contains(c.Groups, g) })
 	}
-	return slices.Contains(c.Allowed, v.who)
+	return slices.ContainsFunc(c.Allowed, func(j jid.JID) bool { return j.Bare() == v.who })
 }
 
 // shown reports whether a viewer may know that there is such a user: who may see the

@@ -210,15 +210,15 @@ func (r *rig) fails(err error) {
 	r.broken = err
 }
 
-// learns counts the sessions whose interests are being found out, and those kept of a
-// contact of juliet's.
+// learns counts the hashes that are being found out, and the sessions kept of a contact
+// of juliet's.
 func (r *rig) learns(who jid.JID) (learning, sessions int) {
 	r.Service.mu.Lock()
 	defer r.Service.mu.Unlock()
 	if u := r.users[juliet]; u != nil && u.contacts[who] != nil {
 		sessions = len(u.contacts[who].sessions)
 	}
-	return r.learning, sessions
+	return len(r.lessons), sessions
 }
 
 func same(t *testing.T, what string, got []string, want ...string) {

@@ -1,9 +1,7 @@
 package pep
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +32,7 @@ type contact struct {
 // session is one session of a contact.
 type session struct {
 	jid     jid.JID
-	caps    disco.Caps // zero: none, or to be asked for again
+	caps    disco.Caps // zero: none, to be asked for again, or the session has gone
 	nodes   []string   // of interest
 	pending []string   // of those, whose last items are to be sent
 }
@@ -143,18 +141,15 @@ func (s *Service) online(ctx context.Context, owner, from jid.JID, p *stanza.Sta
 		s.round(ctx, owner, v.who)
 		return
 	}
-	full := s.learning >= orDefault(s.MaxLearning, 1024)
-	if full {
-		ss.caps = disco.Caps{} // asked when they send presence again
-	} else {
-		s.learning++
-	}
+	begun := s.attend(caps, pupil{u: owner, ss: ss})
+	full := ss.caps == disco.Caps{}
 	s.mu.Unlock()
-	if full {
+	switch {
+	case full:
 		s.log().Warn("interests not learnt, too many at once", "local", owner, "remote", from)
-		return
+	case begun:
+		go s.teach(caps)
 	}
-	go s.learn(owner, ss, caps)
 }
 
 // sameAsBefore reports whether presence says nothing new of a session. What is not
@@ -168,31 +163,6 @@ func (s *Service) sameAsBefore(owner, from jid.JID, caps disco.Caps, ok bool) bo
 	}
 	ss := u.contacts[from.Bare()].sessions[from.Resource()]
 	return ss != nil && (!ok || ss.caps == caps)
-}
-
-// learn finds out what a session is interested in.
-func (s *Service) learn(owner jid.JID, ss *session, caps disco.Caps) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	info, err := s.entities().Get(ctx, owner, ss.jid, caps)
-	s.mu.Lock()
-	s.learning--
-	current := ss.caps == caps
-	switch {
-	case !current:
-	case err == nil:
-		ss.learnt(info)
-	case errors.Is(err, disco.ErrMismatch) || errors.Is(err, disco.ErrIllFormed) || errors.Is(err, disco.ErrTooLarge):
-		ss.learnt(disco.Info{}) // as good as nothing, and not asked again
-	default:
-		ss.caps = disco.Caps{} // asked again when they send presence again
-	}
-	s.mu.Unlock()
-	if err != nil {
-		s.log().Info("interests not learnt", "local", owner, "remote", ss.jid, "err", err)
-		return
-	}
-	s.round(ctx, owner, ss.jid.Bare())
 }
 
 // learnt takes over what a session can do. Service.mu is held.
@@ -225,11 +195,20 @@ func (s *Service) offline(owner, full jid.JID) {
 		return
 	}
 	if full.IsBare() {
-		clear(c.sessions)
-	} else {
+		c.forget()
+	} else if ss := c.sessions[full.Resource()]; ss != nil {
+		ss.caps = disco.Caps{}
 		delete(c.sessions, full.Resource())
 	}
 	s.settle(owner, u, who, c)
+}
+
+// forget forgets all sessions, also in lessons. Service.mu is held.
+func (c *contact) forget() {
+	for _, ss := range c.sessions {
+		ss.caps = disco.Caps{}
+	}
+	clear(c.sessions)
 }
 
 // settle forgets a contact without sessions, at once or when the interval has passed.
@@ -255,7 +234,7 @@ func (s *Service) DomainLost(domain jid.JID) {
 	for owner, u := range s.users {
 		for who, c := range u.contacts {
 			if who.Domain() == domain.Domain() {
-				clear(c.sessions)
+				c.forget()
 				s.settle(owner, u, who, c)
 			}
 		}
@@ -277,7 +256,7 @@ func (s *Service) RosterChanged(ctx context.Context, user jid.JID, it roster.Ite
 		return
 	}
 	if !it.InRoster() {
-		clear(c.sessions)
+		c.forget()
 		s.settle(user, s.users[user], who, c)
 		s.mu.Unlock()
 		return
@@ -293,107 +272,4 @@ func (s *Service) RosterChanged(ctx context.Context, user jid.JID, it roster.Ite
 	if fresh {
 		s.round(ctx, user, who)
 	}
-}
-
-func (s *Service) interval() time.Duration { return max(orDefault(s.Interval, time.Second), 0) }
-
-// later arranges for a round. Service.mu is held.
-func (s *Service) later(owner, who jid.JID, c *contact, wait time.Duration) {
-	c.timer = true
-	time.AfterFunc(wait, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		s.mu.Lock()
-		c.timer = false
-		if u := s.users[owner]; u != nil && u.contacts[who] == c {
-			s.settle(owner, u, who, c)
-		}
-		s.mu.Unlock()
-		s.round(ctx, owner, who)
-	})
-}
-
-// round sends a contact the last items that their sessions have not had, now or when
-// the interval has passed.
-func (s *Service) round(ctx context.Context, owner, who jid.JID) {
-	s.mu.Lock()
-	var c *contact
-	if u := s.users[owner]; u != nil {
-		c = u.contacts[who]
-	}
-	if c == nil || c.timer {
-		s.mu.Unlock()
-		return
-	}
-	wants := make(map[string][]jid.JID)
-	for _, ss := range c.sessions {
-		for _, node := range ss.pending {
-			wants[node] = append(wants[node], ss.jid)
-		}
-	}
-	if len(wants) == 0 {
-		s.mu.Unlock()
-		return
-	}
-	if wait := s.interval() - time.Since(c.last); wait > 0 {
-		s.later(owner, who, c, wait)
-		s.mu.Unlock()
-		return
-	}
-	c.last = time.Now()
-	for _, ss := range c.sessions {
-		ss.pending = nil
-	}
-	s.mu.Unlock()
-
-	v, err := s.view(ctx, owner, who)
-	if err == nil {
-		s.mu.Lock()
-		c.from = v.known()
-		s.mu.Unlock()
-		err = s.lastItems(ctx, owner, v, wants)
-	}
-	if err != nil {
-		s.log().Error("last items not sent", "local", owner, "remote", who, "err", err)
-	}
-}
-
-// lastItems sends the last items of the nodes that sessions of a contact are
-// interested in.
-func (s *Service) lastItems(ctx context.Context, owner jid.JID, v viewer, wants map[string][]jid.JID) error {
-	nodes, err := s.Store.Nodes(ctx, owner)
-	if err != nil {
-		return err
-	}
-	for _, n := range nodes {
-		to := wants[n.Name]
-		if len(to) == 0 || n.Config.SendLast != OnSubAndPresence || !v.sees(n.Config) {
-			continue
-		}
-		slices.SortFunc(to, jid.JID.Compare)
-		if err := s.lastItem(ctx, owner, n.Name, v, to); err != nil {
-			return err
-		}
-	}
-	s.drain(ctx, owner)
-	return nil
-}
-
-// lastItem puts the last item of a node into the queue, for the given addresses of
-// one who may see it.
-func (s *Service) lastItem(ctx context.Context, owner jid.JID, node string, v viewer, to []jid.JID) error {
-	lock := s.ordered(owner)
-	lock.Lock()
-	defer lock.Unlock()
-	n, err := s.Store.Read(ctx, owner, node, Query{Max: 1})
-	if err != nil {
-		return err
-	}
-	it, ok := n.last()
-	if !ok || !v.sees(n.Config) {
-		return nil
-	}
-	s.enqueue(owner, notice{node: n, event: itemsEvent(n, it), to: to,
-		delay: &delayXML{Stamp: cmp.Or(it.Published, n.Created).Format(stampLayout)}})
-	return nil
 }

@@ -17,36 +17,49 @@ type notice struct {
 	to    []jid.JID // nil: all who are interested or have subscribed
 }
 
+// maxNotices is how many notices of one owner wait while an earlier one is being sent.
+const maxNotices = 1024
+
 // enqueue puts a notice behind the others of the owner. The owner's lock is held, so
 // that notices are in the order of what they tell.
 func (s *Service) enqueue(owner jid.JID, n notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.ensure(owner)
+	if len(u.notices) >= maxNotices {
+		s.log().Warn("notification not sent, too many wait", "local", owner, "node", n.node.Name)
+		return
+	}
 	u.notices = append(u.notices, n)
 }
 
 // drain sends the notices of an owner. If somebody else is at it, they do.
 func (s *Service) drain(ctx context.Context, owner jid.JID) {
 	ctx = context.WithoutCancel(ctx) // others' notices are sent, too
-	for first := true; ; first = false {
-		s.mu.Lock()
-		u := s.users[owner]
-		if u == nil || first && u.draining {
-			s.mu.Unlock()
-			return
-		}
-		if u.draining = len(u.notices) > 0; !u.draining {
-			u.notices = nil
-			s.tidy(owner, u)
-			s.mu.Unlock()
-			return
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[owner]
+	if u == nil || u.draining {
+		return
+	}
+	u.draining = true
+	defer func() {
+		u.draining = false
+		s.tidy(owner, u)
+	}()
+	for len(u.notices) > 0 {
 		n := u.notices[0]
 		u.notices = u.notices[1:]
-		s.mu.Unlock()
-		s.send(ctx, owner, n)
+		s.unlocked(func() { s.send(ctx, owner, n) })
 	}
+	u.notices = nil
+}
+
+// unlocked calls f without Service.mu, which is held before and after, whatever f does.
+func (s *Service) unlocked(f func()) {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	f()
 }
 
 // send sends a notice to everybody it is for.

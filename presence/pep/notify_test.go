@@ -247,7 +247,7 @@ func TestNotLearnt(t *testing.T) {
 func TestInterestBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.MaxResources, r.MaxLearning = 3, 2
+		r.MaxResources, r.MaxLearning = 3, 16
 		r.befriend(juliet, romeo)
 		online := func(n int) {
 			full, _ := romeo.WithResource(fmt.Sprint(n))
@@ -439,4 +439,61 @@ func (downRoster) Items(context.Context, jid.JID) ([]roster.Item, error) { retur
 
 func (downRoster) Update(context.Context, jid.JID, jid.JID, func(roster.Item) (roster.Item, error)) (roster.Item, error) {
 	return roster.Item{}, errDown
+}
+
+// moody is a Requester whose Send does what the test wants first.
+type moody struct {
+	*rig
+	first func()
+}
+
+func (m moody) Send(ctx context.Context, st *stanza.Stanza) error {
+	m.first()
+	return m.rig.Send(ctx, st)
+}
+
+// A Sender that panics, calls back or blocks does not stop what comes after.
+func TestSenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.publish1(tune, "0", song, &Config{Access: Open, SendLast: Never})
+		if _, err := r.iq("paris@verona.example", "set", juliet, pub(`<subscribe node="`+tune+`" jid="paris@verona.example"/>`)); err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				if recover() != "boom" {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			r.Out = moody{r, func() { panic("boom") }}
+			r.publish1(tune, "1", song, nil)
+		}()
+		depth := 0
+		r.Out = moody{r, func() {
+			if depth++; depth < 3 {
+				r.publish1(tune, fmt.Sprint("nested ", depth), song, nil)
+			}
+		}}
+		r.publish1(tune, "2", song, nil)
+		if got := r.take(); len(got) != 3 || !strings.Contains(got[0], `"2"`) || !strings.Contains(got[2], `"nested 2"`) {
+			t.Errorf("after a panic, and nested: %s", got)
+		}
+		open := make(chan struct{})
+		r.Out = moody{r, func() { <-open }}
+		var wg sync.WaitGroup
+		wg.Go(func() { r.publish1(tune, "first", song, nil) })
+		synctest.Wait()
+		for n := range maxNotices + 10 {
+			r.publish1(tune, fmt.Sprint(n), song, nil) // is not held up
+		}
+		close(open)
+		wg.Wait()
+		if n := len(r.take()); n != maxNotices+1 {
+			t.Errorf("%d notifications after a block", n)
+		}
+		if r.kept() != 0 {
+			t.Error("remembered")
+		}
+	})
 }

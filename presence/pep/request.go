@@ -20,11 +20,25 @@ func (s *Service) request(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanz
 	if err != nil {
 		return nil, err
 	}
-	if shown, err := s.shown(ctx, owner, v); err != nil {
-		return nil, err
-	} else if !shown {
-		return nil, stanza.Errorf(stanza.ServiceUnavailable, "") // as of users that there are not
+	answer, proof, err := s.perform(ctx, owner, v, iq)
+	if !v.known() && (err != nil || !proof) {
+		shown, failed := s.shown(ctx, owner, v)
+		switch {
+		case failed != nil:
+			return nil, failed
+		case !shown:
+			return nil, stanza.Errorf(stanza.ServiceUnavailable, "") // as of users that there are not
+		}
 	}
+	if err != nil {
+		return nil, wire(err)
+	}
+	return iq.Reply(stanza.Result, answer)
+}
+
+// perform does what a request asks for. proof tells that it was about a node which the
+// requester may see, so that the answer gives nothing away.
+func (s *Service) perform(ctx context.Context, owner jid.JID, v viewer, iq *stanza.Stanza) (answer any, proof bool, err error) {
 	var space string
 	var children []child
 	for name, raw := range iq.Payloads() {
@@ -37,10 +51,9 @@ func (s *Service) request(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanz
 		}
 	}
 	if len(children) == 0 {
-		return nil, stanza.Errorf(stanza.BadRequest, "")
+		return nil, false, stanza.Errorf(stanza.BadRequest, "")
 	}
 	first := children[0]
-	var answer any
 	switch verb := string(iq.Type) + " " + first.name.Local; {
 	case first.name.Space != space:
 		err = stanza.Errorf(stanza.BadRequest, "")
@@ -50,24 +63,24 @@ func (s *Service) request(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanz
 		answer, err = s.manage(ctx, owner, verb, first.raw)
 	case verb == "get items":
 		answer, err = s.retrieve(ctx, owner, v, first.raw)
+		proof = true
 	case verb == "get subscriptions":
 		answer, err = s.subscriptions(ctx, owner, v, first.raw)
 	case verb == "set subscribe":
 		answer, err = s.subscribe(ctx, owner, v, first.raw)
+		proof = true
 	case verb == "set unsubscribe":
 		answer, err = s.unsubscribe(ctx, owner, v, first.raw)
+		proof = true
 	case verb == "set publish", verb == "set retract", verb == "set create":
 		if !v.owner {
-			return nil, stanza.Errorf(stanza.Forbidden, "")
+			return nil, false, stanza.Errorf(stanza.Forbidden, "")
 		}
 		answer, err = s.own(ctx, owner, first, children[1:])
 	default:
 		err = unsupported(featureOf(first.name.Local))
 	}
-	if err != nil {
-		return nil, wire(err)
-	}
-	return iq.Reply(stanza.Result, answer)
+	return answer, proof, err
 }
 
 // child is a child of a request.

@@ -80,8 +80,9 @@ type Service struct {
 	MaxAnswer int
 	// MaxResources is of how many sessions of one contact the interests are kept. Zero: 16.
 	MaxResources int
-	// MaxLearning is of how many sessions the interests may be being found out at once;
-	// of others they are when they send presence again. Zero: 1024.
+	// MaxLearning is of how many hashes may be being found out at once what they mean;
+	// one domain may be the reason for an eighth of them. Others are when a session that
+	// announces them sends presence again. Zero: 1024.
 	MaxLearning int
 	// MaxCached and MaxCachedBytes are how many answers of others are kept, and how large
 	// they may be together. Zero: 10000, and 16777216.
@@ -101,9 +102,9 @@ type Service struct {
 	change [64]sync.Mutex // by owner: what is stored is notified in the same order
 	caps   *disco.Cache
 
-	mu       sync.Mutex
-	users    map[jid.JID]*user
-	learning int
+	mu      sync.Mutex
+	users   map[jid.JID]*user
+	lessons map[disco.Caps]*lesson
 
 	cache cache
 }
