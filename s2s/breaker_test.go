@@ -1,8 +1,12 @@
 package s2s_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +89,52 @@ func TestBackOff(t *testing.T) {
 		}
 		if len(got) > 0 {
 			t.Errorf("got %s", <-got)
+		}
+	})
+}
+
+// A stanza that comes by a stream of before ends the pause as well, but does not
+// make us try all the time.
+func TestInboundStanzaEndsThePause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		mux, got := inbox()
+		tried := new(dials)
+		var down atomic.Bool
+		dial := n.Dialer(here)
+		fed := n.Server(s2s.Config{
+			Domains: []string{here}, Handler: mux, Limits: s2s.Limits{QueueAge: time.Hour, Idle: time.Hour}, Trace: &s2s.Trace{Dial: tried.trace},
+			Dialer: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+				if down.Load() {
+					return nil, syscall.ECONNREFUSED
+				}
+				return dial.DialContext(ctx, network, address)
+			}),
+		})
+		romeo := n.PeerConfig(s2s.Config{Services: []string{there}, Limits: s2s.Limits{Idle: time.Hour}})
+		hello := func() {
+			romeo.Send(`<message from="romeo@montague.example" to="juliet@capulet.example"><body>hello</body></message>`)
+			<-got
+		}
+		hello()
+		down.Store(true)
+		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "waiting"))
+		time.Sleep(10 * time.Minute)
+		tried.pauses()
+		for range 60 {
+			hello()
+			time.Sleep(time.Second)
+		}
+		if pauses := tried.pauses(); len(pauses) < 8 || len(pauses) > 13 {
+			t.Errorf("pauses between attempts while stanzas come: %v", pauses)
+		}
+		time.Sleep(10 * time.Second)
+		down.Store(false)
+		begin := time.Now()
+		hello()
+		romeo.Expect(`<message><body>waiting</body></message>`)
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("it took %v to try again", took)
 		}
 	})
 }

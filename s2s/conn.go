@@ -67,6 +67,7 @@ type conn struct {
 
 	active   atomic.Int64 // last activity, Unix nanoseconds
 	lastRead int64        // the same of what was read; belongs to the reader
+	stirred  int64        // when links were last told; belongs to the reader
 	silence  silence
 	in, sent atomic.Uint64
 	ending   atomic.Bool // our closing tag is sent or about to be

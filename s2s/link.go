@@ -41,6 +41,8 @@ type link struct {
 	fails   int           // attempts in a row that failed
 	failed  *ConnectError // the last of them
 	refuse  time.Time     // until then, do not even try
+	tried   time.Time     // when the last of them failed
+	stirred bool          // the next need not wait for its time
 	// notBefore is when the next attempt may be made after the peer ended a
 	// stream and wants to be left alone.
 	notBefore time.Time

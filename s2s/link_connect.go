@@ -38,6 +38,8 @@ func (l *link) connect(timer *time.Timer) bool {
 	if pause == 0 {
 		return true
 	}
+	l.s.pausing.Add(1)
+	defer l.s.pausing.Add(-1)
 	return l.pause(timer, pause, l.encouraged)
 }
 
@@ -54,7 +56,24 @@ func (l *link) await(timer *time.Timer) bool {
 func (l *link) encouraged() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.fails == 0
+	return l.fails == 0 || l.stirred
+}
+
+// stirPause is the least time between an attempt that failed and one that is made
+// because stanzas come from the domain.
+const stirPause = 5 * time.Second
+
+// stir ends a pause because a stanza came from the domain, by a stream that was
+// open before. That says less than a new stream would: what has failed is not
+// forgotten, or a domain that can write to us and not be reached would be tried
+// all the time.
+func (l *link) stir() {
+	l.mu.Lock()
+	if l.fails > 0 && time.Since(l.tried) >= stirPause {
+		l.stirred = true
+	}
+	l.mu.Unlock()
+	l.poke()
 }
 
 // attach makes a stream the one that is written to. l.mu is held.
@@ -68,7 +87,7 @@ func (l *link) fail(err *ConnectError) time.Duration {
 	now := time.Now()
 	l.mu.Lock()
 	l.fails++
-	l.failed = err
+	l.failed, l.tried, l.stirred = err, now, false
 	pause := backOff(l.fails)
 	final := err.Final || l.s.draining() && l.s.outbox == nil
 	l.refuse = time.Time{}

@@ -2,6 +2,7 @@ package s2s
 
 import (
 	"bytes"
+	"time"
 
 	"isthmus.im/internal/dialback"
 	"isthmus.im/internal/stream"
@@ -99,6 +100,10 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		c.refuse(st, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
 			Text: "too many requests for subscriptions come from this domain"}, "too many subscription requests")
 		return nil
+	}
+	if c.s.pausing.Load() > 0 && c.lastRead-c.stirred >= int64(time.Second) {
+		c.stirred = c.lastRead
+		c.s.stir(from.Host())
 	}
 	st.Inner = bytes.Clone(t.Inner)
 	c.in.Add(1)

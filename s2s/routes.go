@@ -29,8 +29,14 @@ func (r *routes) remove(l *link) {
 	}
 }
 
-// kick lets the links with a remote domain try again at once.
-func (s *Server) kick(remote jid.JID) {
+// kick lets the links with a remote domain try again at once: it has shown up.
+func (s *Server) kick(remote jid.JID) { s.with(remote, (*link).kick) }
+
+// stir does so if it is worth while: a stanza came from the domain.
+func (s *Server) stir(remote jid.JID) { s.with(remote, (*link).stir) }
+
+// with calls f for the links with a remote domain.
+func (s *Server) with(remote jid.JID, f func(*link)) {
 	s.lmu.RLock()
 	list := make([]*link, 0, len(s.links.byRemote[remote]))
 	for l := range s.links.byRemote[remote] {
@@ -38,7 +44,7 @@ func (s *Server) kick(remote jid.JID) {
 	}
 	s.lmu.RUnlock()
 	for _, l := range list {
-		l.kick()
+		f(l)
 	}
 }
 

@@ -71,8 +71,9 @@ type Server struct {
 	chains     pkixid.Cache
 	handshakes *gate // inbound ones; one processor is left for everything else
 
-	lmu   sync.RWMutex
-	links routes
+	lmu     sync.RWMutex
+	links   routes
+	pausing atomic.Int64 // links that wait for their next attempt
 
 	identities IdentityStore
 	onChange   func(ctx context.Context, change Change) error
