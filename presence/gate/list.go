@@ -40,13 +40,8 @@ type List struct {
 	items map[string]struct{}
 }
 
-const (
-	nsPubsub = "http://jabber.org/protocol/pubsub"
-	nsEvent  = "http://jabber.org/protocol/pubsub#event"
-
-	// retry is the time between attempts to read a list that failed.
-	retry = 5 * time.Minute
-)
+// retry is the time between attempts to read a list that failed.
+const retry = 5 * time.Minute
 
 // Run subscribes to the list, reads it, and reads it again from time to time,
 // until ctx ends. What was read stays when the service is away.
