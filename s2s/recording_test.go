@@ -51,7 +51,7 @@ func TestRecordingIsRedacted(t *testing.T) {
 		{"an id in a payload", `<received xmlns="urn:xmpp:receipts" id="a&amp;b"/>`, `<received xmlns='urn:xmpp:receipts' id='a&amp;b'/>`},
 		{"times", `<delay xmlns="urn:xmpp:delay" stamp="2026-11-22T10:00:00Z"/>`, `<delay xmlns='urn:xmpp:delay' stamp='2000-01-01T00:00:00Z'/>`},
 		{"a domain", `<x by="verona.example"/>`, `<x by='verona.example'/>`},
-		{"no address", `<x by="@"/>`, `<x by='{x1}'/>`},
+		{"no address", `<x uri="@"/>`, `<x uri='{x1}'/>`},
 	}
 	synctest.Test(t, func(t *testing.T) {
 		n := s2stest.NewNetwork(t)

@@ -23,7 +23,7 @@ func (r *recorder) redact(st *stanza.Stanza) string {
 	kind := st.Kind.String()
 	b.WriteString("<" + kind)
 	for _, a := range [][2]string{
-		{"from", r.alias(st.From)}, {"to", r.alias(st.To)}, {"id", short(st.ID)}, {"type", string(st.Type)}, {"xml:lang", short(st.Lang)},
+		{"from", r.alias(st.From)}, {"to", r.alias(st.To)}, {"id", r.short(st.ID)}, {"type", string(st.Type)}, {"xml:lang", r.short(st.Lang)},
 	} {
 		if a[1] != "" {
 			writeAttr(&b, a[0], a[1])
@@ -49,11 +49,19 @@ func (r *recorder) redactXML(inner []byte) (string, error) {
 	var b strings.Builder
 	d := xml.NewDecoder(strings.NewReader("<x>" + string(inner) + "</x>"))
 	depth, open := 0, false // a tag was written up to its end
+	var text []byte
 	end := func(with string) {
+		if len(strings.TrimSpace(string(text))) > 0 {
+			if open {
+				b.WriteString(">")
+			}
+			fmt.Fprintf(&b, "{x%d}", len(text))
+			open = false
+		}
+		text = text[:0]
 		if open {
 			b.WriteString(with)
 		}
-		open = false
 	}
 	for {
 		t, err := d.RawToken()
@@ -72,19 +80,16 @@ func (r *recorder) redactXML(inner []byte) (string, error) {
 			}
 			open = true
 		case xml.EndElement:
+			end("/>")
 			if depth--; depth == 0 {
 				return b.String(), nil
 			}
-			if open {
-				end("/>")
-			} else {
+			if !open {
 				b.WriteString("</" + qualified(t.Name) + ">")
 			}
+			open = false
 		case xml.CharData:
-			if len(strings.TrimSpace(string(t))) > 0 {
-				end(">")
-				fmt.Fprintf(&b, "{x%d}", len(t))
-			}
+			text = append(text, t...)
 		}
 	}
 }
@@ -126,20 +131,24 @@ func (r *recorder) redactAttr(a xml.Attr) string {
 	case slices.Contains([]string{
 		"action", "affiliation", "algo", "ask", "code", "h", "hash", "id", "max", "node", "role", "seconds", "subscription", "type", "var", "ver",
 	}, a.Name.Local):
-		return short(a.Value)
-	case strings.ContainsAny(a.Value, "@/") || slices.Contains([]string{"by", "from", "jid", "to", "with"}, a.Name.Local):
-		if j, err := jid.Parse(a.Value); err == nil {
-			return r.alias(j)
-		}
+		return r.short(a.Value)
+	}
+	known := slices.Contains([]string{"by", "from", "jid", "to", "with"}, a.Name.Local)
+	if j, err := jid.Parse(a.Value); err == nil && (known || strings.ContainsAny(a.Value, "@/")) {
+		return r.alias(j)
+	}
+	if known {
+		return r.pseudonym('i', a.Value, a.Value)
 	}
 	return fmt.Sprintf("{x%d}", len(a.Value))
 }
 
-// short cuts an id or the like that is longer than any honest one.
-func short(s string) string {
+// short gives an id or the like a pseudonym that is longer than any honest one,
+// or could be taken for a replacement.
+func (r *recorder) short(s string) string {
 	const most = 256
-	if len(s) > most {
-		return fmt.Sprintf("{x%d}", len(s))
+	if len(s) > most || strings.Contains(s, "{x") {
+		return r.pseudonym('i', s, s)
 	}
 	return s
 }
@@ -154,7 +163,7 @@ func (r *recorder) alias(j jid.JID) string {
 	return j.Domain()
 }
 
-// pseudonym returns a name for a part of an address; one that is a pseudonym
+// pseudonym returns a name for a part of an address or for an id; one that is a pseudonym
 // already is its own, so that the recording of a replay is that recording.
 func (r *recorder) pseudonym(kind byte, part, whole string) string {
 	if part == "" || len(part) == 12 && part[0] == kind && part[1] == '-' && isHex(part[2:]) {
