@@ -63,7 +63,7 @@ func TestPeople(t *testing.T) {
 	service := kit.StartChatd(t, Chatd{})
 	kit.EachPeer(t, func(t *testing.T, p *Peer) {
 		alice := service.NewUser(t, "alice-"+p.Name)
-		client := kit.Login(t, p, p.Users[0])
+		client := kit.Login(t, p, p.Users[1])
 		path := url.PathEscape(client.Address)
 		befriend(t, alice, client)
 
@@ -120,7 +120,7 @@ func TestPeople(t *testing.T) {
 		// The peer restarts: the presence of its users is asked for again.
 		p.Stop(t)
 		p.Start(t)
-		again := kit.Login(t, p, p.Users[0])
+		again := kit.Login(t, p, p.Users[1])
 		again.Do(t, Command{"do": "presence", "show": "dnd", "status": "back"})
 		alice.waitPresence(t, client.Address, "dnd")
 
