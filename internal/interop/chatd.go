@@ -79,16 +79,12 @@ func (k *Kit) StartChatd(t testing.TB, c Chatd) *Service {
 		s.cmd.Wait()
 		close(s.ended)
 	}()
-	t.Cleanup(func() {
-		s.Stop(t)
-		if t.Failed() {
-			t.Logf("interop: chatd said, at the end:\n%s", s.tail())
-		}
-	})
+	ShowIfFailed(t, "chatd", s.log)
+	t.Cleanup(func() { s.Stop(t) })
 	Until(t, 20*time.Second, "chatd is ready", func() bool {
 		select {
 		case <-s.ended:
-			t.Fatalf("interop: chatd ended: %v\n%s", s.cmd.ProcessState, s.tail())
+			t.Fatalf("interop: chatd ended: %v\n%s", s.cmd.ProcessState, tail(s.log))
 		default:
 		}
 		resp, err := http.Get("http://" + s.http + "/healthz")
@@ -140,15 +136,6 @@ func (s *Service) Stop(t testing.TB) {
 		s.cmd.Process.Kill()
 		<-s.ended
 	}
-}
-
-func (s *Service) tail() string {
-	text, err := os.ReadFile(s.log)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
 
 // call makes one request of the HTTP interface and decodes the answer.

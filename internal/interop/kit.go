@@ -108,11 +108,16 @@ func (k *Kit) Peer(t testing.TB, name string) *Peer {
 	return p
 }
 
-// EachPeer runs f as a subtest for Prosody and for ejabberd.
+// EachPeer runs f as a subtest for Prosody and for ejabberd. The end of the
+// peer's log is shown if it fails.
 func (k *Kit) EachPeer(t *testing.T, f func(t *testing.T, p *Peer)) {
 	t.Helper()
 	for _, name := range []string{"prosody", "ejabberd"} {
-		t.Run(name, func(t *testing.T) { f(t, k.Peer(t, name)) })
+		t.Run(name, func(t *testing.T) {
+			p := k.Peer(t, name)
+			ShowIfFailed(t, name, p.Log)
+			f(t, p)
+		})
 	}
 }
 

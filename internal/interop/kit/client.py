@@ -130,6 +130,9 @@ class Client(slixmpp.ClientXMPP):
         if not self.options.no_presence:
             await self.get_roster()
             self.send_presence()
+            # The server deals with a stream in order: once this is answered, the
+            # session is available, and messages for it are not stored instead.
+            await self.iq(self.boundjid.domain, "get", '<ping xmlns="urn:xmpp:ping"/>')
         self.report("online", jid=self.boundjid.full)
 
     def on_stanza(self, stanza):

@@ -57,6 +57,7 @@ func startConfig(t *testing.T, kit *interop.Kit, change func(*s2s.Config)) *serv
 	if err != nil {
 		t.Fatal(err)
 	}
+	interop.ShowIfFailed(t, "the server in this process", logFile.Name())
 	mux := stanza.NewMux()
 	cfg := s2s.Config{
 		Domains:  []string{domain},
@@ -65,7 +66,7 @@ func startConfig(t *testing.T, kit *interop.Kit, change func(*s2s.Config)) *serv
 		Verifier: s2s.PKIX{Roots: roots},
 		DNS:      []string{kit.DNS},
 		Reach:    s2s.Reach{Loopback: true},
-		Logger:   slog.New(slog.NewTextHandler(logFile, nil)),
+		Logger:   slog.New(slog.NewTextHandler(logFile, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	change(&cfg)
 	fed, err := s2s.New(cfg)
