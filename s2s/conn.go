@@ -37,6 +37,7 @@ type conn struct {
 
 	dialback   *dialbackStream // nil: off, or still negotiating
 	questioned bool            // the peer asked about a key while negotiating
+	told       bool            // we have ended the stream with an error; belongs to the reader
 
 	watch func(stream.Event) // sees the negotiation; nil: nobody does
 
@@ -165,40 +166,6 @@ func (c *conn) writeLocked(b []byte) error {
 	return err
 }
 
-// end sends a stream error, if there is one, and the closing tag. Once sent,
-// the peer has Limits.Close to send its own. It may be called more than once.
-func (c *conn) end(e *stream.Error) {
-	c.ending.Store(true)
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	if c.footer {
-		return
-	}
-	var b []byte
-	if e != nil {
-		b = stream.AppendError(b, e)
-	}
-	err := c.writeLocked(append(b, stream.Footer...))
-	c.footer = true
-	if err != nil {
-		c.sock.Close()
-		return
-	}
-	c.sock.SetReadDeadline(time.Now().Add(c.s.limits.Close))
-}
-
-// drain reads what the peer of an ended stream still sends, until it closes or
-// its time is up. A connection that is closed with something unread is reset, and
-// then the peer does not read why.
-func (c *conn) drain() {
-	var buf [512]byte
-	for {
-		if _, err := c.transport().Read(buf[:]); err != nil {
-			return
-		}
-	}
-}
-
 // handshake runs TLS over the socket.
 func (c *conn) handshake(ctx context.Context, local, remote jid.JID) error {
 	if c.out {
@@ -269,9 +236,7 @@ func (c *conn) readAll(peek []byte) (cause error, clean bool) {
 		if err != nil {
 			var bad *xmlscan.Error
 			if errors.As(err, &bad) {
-				se := &stream.Error{Condition: bad.Condition, Text: bad.Text}
-				c.end(se)
-				return publicError(se), false
+				return c.breakOff(&stream.Error{Condition: bad.Condition, Text: bad.Text}), false
 			}
 			return err, false
 		}
@@ -291,9 +256,7 @@ func (c *conn) readAll(peek []byte) (cause error, clean bool) {
 			c.end(nil)
 			return nil, true
 		default:
-			se := &stream.Error{Condition: stream.BadFormat, Text: "a second stream header"}
-			c.end(se)
-			return publicError(se), false
+			return c.breakOff(&stream.Error{Condition: stream.BadFormat, Text: "a second stream header"}), false
 		}
 	}
 }
@@ -306,8 +269,7 @@ func (c *conn) fault(err error) error {
 		return err
 	}
 	if !e.Remote {
-		c.end(e)
-		return publicError(e)
+		return c.breakOff(e)
 	}
 	if c.link != nil {
 		c.link.endedBy(c, e.Condition)
@@ -321,16 +283,16 @@ func (c *conn) closed(cause error, clean bool) {
 	c.silence.timer.Stop()
 	c.s.removeConn(c)
 	c.s.tallies.end(c, !clean && !c.ending.Load())
-	c.s.depart(c)
 	if !clean && c.ending.Load() {
 		var se *StreamError
 		if !errors.As(cause, &se) {
 			cause = nil // what breaks after our closing tag is no news
 		}
 	}
-	if clean {
+	switch {
+	case clean:
 		c.transport().Close() // and TLS before it, RFC 6120 section 4.4
-	} else {
+	case !c.told:
 		c.sock.Close()
 	}
 	if c.dialback != nil {
@@ -348,6 +310,8 @@ func (c *conn) closed(cause error, clean bool) {
 		attrs = append(attrs, "err", cause)
 	}
 	c.s.log.Info("stream closed", attrs...)
+	c.leave()
+	c.s.depart(c)
 }
 
 func (c *conn) attrs() []any {

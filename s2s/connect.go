@@ -160,12 +160,13 @@ func (s *Server) dial(ctx context.Context, r Route, l *link, rule *rule, t locat
 		err = c.ready(ctx, end)
 	}
 	if err != nil {
-		sock.Close()
+		c.leaveLater()
 		return nil, &stageError{stageOf(err), publicError(err)}
 	}
 	if err := rule.good(c.method); err != nil {
 		c.end(notPermitted(c, err))
-		sock.Close()
+		c.told = true
+		c.leaveLater()
 		return nil, &stageError{StageIdentity, err}
 	}
 	return c, nil

@@ -173,13 +173,13 @@ func (c *conn) unproved(err error) {
 		c.closed(err, false)
 		return
 	}
-	crowded := c.s.negotiated(c, false)
 	c.remote = d.claimed
 	var se *stream.Error
 	var ne net.Error
 	switch {
 	case errors.As(err, &se) && !se.Remote:
 		c.end(se)
+		c.told = true
 	case errors.As(err, &ne) && ne.Timeout() && !c.ending.Load():
 		se = &stream.Error{Condition: stream.ConnectionTimeout, Text: "no domain was proved by Server Dialback in time"}
 		err = se
@@ -187,16 +187,15 @@ func (c *conn) unproved(err error) {
 	default:
 		c.end(nil)
 	}
-	c.sock.Close()
-	if crowded || c.s.ctx.Err() != nil {
-		return
-	}
 	if refused != nil && se == nil {
 		err = refused
 	}
-	err = publicError(err)
-	if d.external != nil {
+	if err = publicError(err); d.external != nil {
 		err = &dialbackError{d.external, err}
 	}
-	c.s.refused(c, err)
+	if !c.s.crowded(c) && c.s.ctx.Err() == nil {
+		c.s.refused(c, err)
+	}
+	c.leave()
+	c.s.negotiated(c, false)
 }

@@ -145,7 +145,7 @@ var faults = []struct {
 		w.n.Peer("verona.example")
 		w.n.SetSRV(there, &net.SRV{Target: "xmpp.verona.example.", Port: 5269})
 	}},
-	{s2s.CodePeerPolicy, s2s.StepPing, func(w *world) {
+	{s2s.CodePeerPolicy, s2s.StepFeatures, func(w *world) {
 		w.n.PeerConfig(s2s.Config{Services: []string{there}, Policy: s2s.Policy{Check: func(context.Context, jid.JID) error { return errors.New("no") }}})
 	}},
 	{s2s.CodePeerBusy, s2s.StepStream, func(w *world) {

@@ -74,14 +74,15 @@ func (s *Server) accept(sock net.Conn, direct bool) {
 		go c.prove(unproved)
 		return
 	}
-	crowded := s.negotiated(c, err == nil)
 	if err != nil {
-		sock.Close()
-		if !crowded {
+		if !s.crowded(c) {
 			s.refused(c, err)
 		}
+		c.leave()
+		s.negotiated(c, false)
 		return
 	}
+	s.negotiated(c, true)
 	s.kick(c.remote)
 	if c.bidi {
 		s.adopt(c)
@@ -122,6 +123,7 @@ func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 			return nil, err
 		}
 	}
+	changes := s.changes.Load()
 	end, err := c.negotiate(ctx, stream.New(stream.Config{
 		Role: stream.Receiver, Secure: direct, NewID: s.ids.issue, Serves: s.serves, Gone: s.domains.isGone,
 		Features: s.lastFeatures(), Bidi: s.bidi, Dialback: s.dialbackOffer(),
@@ -146,16 +148,6 @@ func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 	c.id, c.local, c.remote = ready.StreamID, ready.Local, ready.Remote
 	c.mechanism, c.lang = ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
-	changes := s.changes.Load()
-	if err := s.permitsStream(ctx, c); err != nil {
-		c.end(notPermitted(c, err))
-		c.drain()
-		return nil, err
-	}
-	if err := s.recognize(ctx, c, c.remote, c.method); err != nil {
-		c.end(&stream.Error{Condition: stream.PolicyViolation, Text: unrecognized(c.remote)})
-		return nil, err
-	}
 	if s.dialback != nil {
 		c.dialback = s.newDialback(c, ready.Dialback)
 		c.dialback.certified()

@@ -91,9 +91,16 @@ func (s *Server) mayBegin(a *addressUse, now time.Duration) limitError {
 	return ""
 }
 
-// negotiated ends what admit began, which came to a stream or to nothing. It
-// reports whether the connection was closed to make room.
-func (s *Server) negotiated(c *conn, opened bool) (crowded bool) {
+// crowded reports whether a connection was closed to make room.
+func (s *Server) crowded(c *conn) bool {
+	l := &s.limiter
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return c.negotiation.crowded
+}
+
+// negotiated ends what admit began, which came to a stream or to nothing.
+func (s *Server) negotiated(c *conn, opened bool) {
 	n := c.negotiation
 	c.negotiation = nil
 	l := &s.limiter
@@ -111,7 +118,6 @@ func (s *Server) negotiated(c *conn, opened bool) (crowded bool) {
 			l.addresses.done(a.prefix, s.uptime())
 		}
 	}
-	return n.crowded
 }
 
 // depart undoes what negotiated did for a stream.

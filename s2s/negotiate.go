@@ -39,8 +39,7 @@ func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Action,
 			case stream.StartTLS:
 				answer = c.secure(ctx, a.Local, limit)
 			case stream.Verify:
-				err := c.verify(ctx, a.Domain)
-				answer = stream.Verified{Err: err, Disproved: errors.As(err, new(*disprovedError))}
+				answer = c.verify(ctx, a)
 			case stream.Question:
 				answer = c.answerQuestion(a.Raw)
 			case stream.Ready, stream.Handover:
@@ -49,6 +48,7 @@ func (c *conn) negotiate(ctx context.Context, m *stream.Machine) (stream.Action,
 				if left && c.questioned {
 					return nil, errQuestioned
 				}
+				c.told = a.Told
 				return nil, a.Err
 			}
 		}
@@ -110,10 +110,27 @@ type handshakeError struct{ err error }
 func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
 func (e *handshakeError) Unwrap() error { return e.err }
 
-func (c *conn) verify(ctx context.Context, domain jid.JID) error {
-	m, err := c.proof(ctx, domain)
-	if err == nil {
-		c.method = m
+// verify decides whether the peer is the domain that it says. Whether a stream with
+// that domain is wanted is decided at the same time: once it has authenticated, a
+// peer sends what it has for us, and what it sends before it reads of a refusal is
+// lost unless it asks for acknowledgements.
+func (c *conn) verify(ctx context.Context, v stream.Verify) stream.Verified {
+	m, err := c.proof(ctx, v.Domain)
+	if err != nil {
+		return stream.Verified{Err: err, Disproved: errors.As(err, new(*disprovedError))}
 	}
-	return err
+	c.method = m
+	if c.out {
+		return stream.Verified{}
+	}
+	c.local, c.remote = v.Local, v.Domain
+	if err := c.s.permitsStream(ctx, c); err != nil {
+		return stream.Verified{Err: err, Refused: notPermitted(c, err)}
+	}
+	if err := c.s.recognize(ctx, c, c.remote, m); err != nil {
+		// Not policy-violation: somebody may confirm it soon, so the peer's stanzas
+		// had better wait than bounce.
+		return stream.Verified{Err: err, Refused: &stream.Error{Condition: stream.UndefinedCondition, Text: unrecognized(c.remote)}}
+	}
+	return stream.Verified{}
 }

@@ -86,7 +86,7 @@ func (s *Server) still(ctx context.Context, c *conn, changes uint64) error {
 	err := s.permitsStream(ctx, c)
 	if err != nil {
 		c.end(notPermitted(c, err))
-		c.drain()
+		c.told = true
 		c.closed(err, false)
 	}
 	return err

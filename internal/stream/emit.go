@@ -48,7 +48,7 @@ func (m *Machine) restart() {
 
 func (m *Machine) verify(domain jid.JID) {
 	m.verifying = domain
-	m.do(Verify{domain})
+	m.do(Verify{Local: m.local, Domain: domain})
 }
 
 // dialback reports whether Server Dialback may take the place of EXTERNAL.
@@ -79,6 +79,7 @@ func (m *Machine) tell(e *Error) {
 	}
 	m.out = AppendError(m.out, e)
 	m.close()
+	m.told = true
 }
 
 // close sends the footer, if there is anything to close.
@@ -91,7 +92,7 @@ func (m *Machine) close() {
 
 // fail ends the machine.
 func (m *Machine) fail(err error) {
-	m.do(Fail{err})
+	m.do(Fail{Err: err, Told: m.told})
 	m.end()
 }
 

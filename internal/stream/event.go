@@ -31,6 +31,11 @@ type Verified struct {
 	// Disproved says that the certificate is known to be a wrong one, so that
 	// Server Dialback is not to take its place. With a nil Err it means nothing.
 	Disproved bool
+	// Refused, if not nil, is the stream error that ends the negotiation: whoever
+	// the peer is, this side does not want a stream with it, for which Err is the
+	// reason that Fail gives. It comes before the peer has authenticated, and so
+	// before it has sent anything that could be lost.
+	Refused *Error
 }
 
 // Broken says that the scanner refused the peer's input, for a reason that the
@@ -71,8 +76,9 @@ type Write struct{ Bytes []byte }
 type StartTLS struct{ Local jid.JID }
 
 // Verify asks whether the certificate of the TLS peer speaks for Domain
-// (RFC 6120 section 13.7.2). It is answered with [Verified].
-type Verify struct{ Domain jid.JID }
+// (RFC 6120 section 13.7.2), on a stream with this side's domain Local. It is
+// answered with [Verified].
+type Verify struct{ Local, Domain jid.JID }
 
 // Restart makes the scanner expect a new stream header. It comes before the
 // Write, if any, that goes with it.
@@ -116,7 +122,12 @@ type Handover struct {
 
 // Fail says that the negotiation is over without success. It is the last action
 // of a machine; what the peer has to be told was in a Write before it.
-type Fail struct{ Err error }
+type Fail struct {
+	Err error
+	// Told says that this side has sent a stream error and its closing tag, and waits
+	// for the peer's (RFC 6120 section 4.4) before it closes the connection.
+	Told bool
+}
 
 func (Write) action()    {}
 func (StartTLS) action() {}

@@ -133,6 +133,7 @@ type Machine struct {
 	held      []Event // what came while a Verify was open
 	auth      []byte  // Receiver: the response whose authorization identity is being verified
 	tries     int     // Receiver: SASL handshakes that failed
+	told      bool    // a stream error of this side's was sent
 	denied    error   // Receiver: why the last of them did, or why EXTERNAL was not offered
 
 	out     []byte // output of this step that is not in an action yet
@@ -209,6 +210,11 @@ func (m *Machine) step(e Event) {
 		}
 		domain := m.verifying
 		m.verifying = jid.JID{}
+		if e.Refused != nil {
+			m.tell(e.Refused)
+			m.fail(cmp.Or[error](e.Err, e.Refused))
+			return
+		}
 		if e.Err == nil {
 			m.verified = domain
 		} else if e.Disproved {
@@ -228,6 +234,7 @@ func (m *Machine) step(e Event) {
 	case Expired:
 		err := &Error{Condition: ConnectionTimeout, Text: "the negotiation took too long; this side was waiting for " + m.waiting()}
 		m.tell(err)
+		m.told = false // who takes too long is not waited for
 		m.fail(cmp.Or[error](m.denied, err))
 	case Lost:
 		err := cmp.Or(e.Err, errLost)

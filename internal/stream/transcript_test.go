@@ -22,6 +22,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of the transcr
 //	secured        the TLS handshake is done
 //	verified       the answer to verify; with a text it is refused
 //	disproved      the answer to verify that leaves nothing to Server Dialback
+//	unwanted       the answer to verify that ends the stream with policy-violation
 //	lost, expired  the event of that name
 //
 // and the outputs are the actions, named after their types. "<stream:stream …"
@@ -39,7 +40,7 @@ func TestTranscripts(t *testing.T) {
 
 func isInput(key string) bool {
 	switch key {
-	case "role", "local", "remote", "secure", "bidi", "serves", "features", "dialback", "askonly", "start", "peer", "secured", "verified", "disproved", "lost", "expired":
+	case "role", "local", "remote", "secure", "bidi", "serves", "features", "dialback", "askonly", "start", "peer", "secured", "verified", "disproved", "unwanted", "lost", "expired":
 		return true
 	}
 	return false
@@ -97,6 +98,8 @@ func (p *player) step(l transcript.Line) []transcript.Line {
 			err = errors.New(l.Value)
 		}
 		p.do(p.m.Step(Verified{Err: err, Disproved: l.Key == "disproved"}))
+	case "unwanted":
+		p.do(p.m.Step(Verified{Err: errors.New(l.Value), Refused: &Error{Condition: PolicyViolation, Text: "not with you"}}))
 	case "lost":
 		p.do(p.m.Step(Lost{errors.New(l.Value)}))
 	case "expired":
