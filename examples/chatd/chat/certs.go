@@ -7,34 +7,23 @@ import (
 	"os"
 	"path/filepath"
 
-	"isthmus.im/jid"
+	"isthmus.im/s2s"
 )
 
-// LoadCertificates reads the certificate and key of each domain: from certFile
-// and keyFile, which then serve all of them, or else from DOMAIN.crt and
-// DOMAIN.key in dir.
+// LoadCertificates finds the certificate and key of each domain: in certFile and
+// keyFile, which then serve all of them, or else in DOMAIN.crt and DOMAIN.key in
+// dir. They are read again when they change.
 func LoadCertificates(domains []string, certFile, keyFile, dir string) (*tls.Config, error) {
-	if dir == "" {
-		cert, err := tls.LoadX509KeyPair(certFile, keyFile)
-		if err != nil {
-			return nil, fmt.Errorf("chat: certificate: %w", err)
-		}
-		return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
+	files := &s2s.CertFiles{Cert: certFile, Key: keyFile}
+	if dir != "" {
+		files = &s2s.CertFiles{Cert: filepath.Join(dir, "{domain}.crt"), Key: filepath.Join(dir, "{domain}.key")}
 	}
-	c := &tls.Config{}
 	for _, name := range domains {
-		d, err := jid.New("", name, "")
-		if err != nil {
-			return nil, fmt.Errorf("chat: domain: %w", err)
+		if _, err := files.GetCertificate(&tls.ClientHelloInfo{ServerName: name}); err != nil {
+			return nil, fmt.Errorf("chat: %w", err)
 		}
-		file := filepath.Join(dir, d.ASCIIDomain())
-		cert, err := tls.LoadX509KeyPair(file+".crt", file+".key")
-		if err != nil {
-			return nil, fmt.Errorf("chat: certificate of %s: %w", name, err)
-		}
-		c.Certificates = append(c.Certificates, cert)
 	}
-	return c, nil
+	return &tls.Config{GetCertificate: files.GetCertificate}, nil
 }
 
 // LoadRoots returns the system's authorities and those in file (PEM). An empty

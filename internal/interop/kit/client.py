@@ -31,7 +31,7 @@ Commands ("id" is optional, and comes back in the reply):
     {"do": "archive", "default": "always"|"never"|"roster"}
     {"do": "burst", "to": JID, "count": N, "prefix": P}
     {"do": "gather", "from": JID, "prefix": P}
-    {"do": "collect", "prefix": P, "count": N, "timeout": SECONDS}
+    {"do": "collect", "prefix": P, "count": N, "timeout": SECONDS, "repeats": false}
     {"do": "quit"}
 
 "wait" succeeds with the first event not yet waited for that matches; "none"
@@ -43,7 +43,7 @@ event's; a JID without a resource matches any resource, and the member
 server takes them.  "gather" puts the messages with such bodies aside from then
 on, unreported; "collect" ends that when N have come or none has come for
 SECONDS, and says which numbers came out of order, more than once, or not at
-all.
+all; with "repeats", only the first of each number counts.
 
 Every command is answered with {"event": "reply", "do": ..., "ok": true|false,
 ...}.  Other events: online, failed, disconnected, message, presence.  The exit
@@ -368,7 +368,7 @@ class Client(slixmpp.ClientXMPP):
 
     async def do_collect(self, c):
         _, numbers = self.gathered[c["prefix"]]
-        while len(numbers) < c["count"]:
+        while len(set(numbers)) < c["count"]:
             self.news.clear()
             before = len(numbers)
             try:
@@ -377,12 +377,15 @@ class Client(slixmpp.ClientXMPP):
                 if len(numbers) == before:
                     break
         del self.gathered[c["prefix"]]
+        firsts = list(dict.fromkeys(numbers))
+        repeated = len(numbers) - len(firsts)
+        if c.get("repeats"):
+            numbers = firsts
         disorder = [b for a, b in zip(numbers, numbers[1:]) if b < a]
         missing = sorted(set(range(c["count"])) - set(numbers))
-        repeated = len(numbers) - len(set(numbers))
         report = {"count": len(numbers), "disorder": disorder[:10],
                   "missing": missing[:10], "repeated": repeated}
-        if disorder or missing or repeated:
+        if disorder or missing or repeated and not c.get("repeats"):
             raise CommandFailed("not all, once and in order", lost=len(missing), **report)
         return report
 
