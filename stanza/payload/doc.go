@@ -13,7 +13,8 @@
 //
 // Functions that add payloads take care of what each specification demands, such as ids
 // and the types of messages they may be in, and return [ErrMisplaced] otherwise.
-// Functions that make a message return it ready to be sent. Neither sends anything.
+// Functions that make a message return it ready to be sent. Neither sends anything;
+// only a [Sender] does.
 //
 // # What there is
 //
@@ -67,8 +68,7 @@
 // # Extensions
 //
 // A host whose messages say more than XMPP has words for registers a type for each such
-// payload. Peers that announce its namespace, other servers of the same kind for
-// instance, are sent the payload itself; [Registry.Prepare] renders it for all others:
+// payload, and announces their namespaces at its domain:
 //
 //	var ext payload.Registry
 //	payload.Register(&ext, "https://chat.example/ns/poll poll", payload.Codec[Poll]{
@@ -76,9 +76,17 @@
 //	})
 //	mux.Advertise(ext.Features()...)
 //
+// A [Sender] finds out which domains announce them as well, such as other services of
+// the same kind. These are sent the payload itself, all others what Render makes of it:
+//
+//	out := &payload.Sender{Extensions: &ext, Ask: server, Out: server}
+//	err := out.Send(ctx, m)
+//
+// A host that knows by itself what a recipient understands calls [Registry.Prepare].
+//
 // # Concurrency
 //
 // Functions that take a stanza use it as its own documentation says: one goroutine at a
-// time while it is changed. Values are plain data. A Registry is safe for concurrent
-// use.
+// time while it is changed. Values are plain data. A Registry and a Sender are safe for
+// concurrent use.
 package payload

@@ -1,6 +1,7 @@
 package payload_test
 
 import (
+	"context"
 	"encoding/xml"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
+	"isthmus.im/stanza/disco"
 	"isthmus.im/stanza/payload"
 )
 
@@ -132,4 +134,44 @@ func ExampleRegistry_Prepare() {
 	// Output:
 	// <message to="juliet@capulet.example"><poll xmlns="https://chat.example/ns/poll" question="Cake?"></poll></message> <nil>
 	// <message to="juliet@capulet.example"><body>Poll: Cake?</body></message> <nil>
+}
+
+// internet hands requests to the handler of the domain and prints what is sent. A
+// program has a server in its place.
+type internet map[string]stanza.Handler
+
+func (n internet) Send(_ context.Context, m *stanza.Stanza) error {
+	fmt.Printf("%s gets %s\n", m.To.Domain(), m.Inner)
+	return nil
+}
+
+func (n internet) Request(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanza, error) {
+	return n[iq.To.Domain()].HandleStanza(ctx, iq)
+}
+
+func ExampleSender() {
+	ext := polls()
+
+	// What a service of the same kind announces, and any other.
+	kin, plain := stanza.NewMux(), stanza.NewMux()
+	kin.Advertise(ext.Features()...)
+	for _, mux := range []*stanza.Mux{kin, plain} {
+		d := disco.Service{Features: mux}
+		d.Register(mux)
+	}
+
+	fed := internet{"capulet.example": kin, "verona.example": plain}
+	out := &payload.Sender{Extensions: ext, Ask: fed, Out: fed}
+	for _, to := range []string{"juliet@capulet.example", "escalus@verona.example"} {
+		m := &stanza.Stanza{Kind: stanza.Message, From: romeo, To: jid.MustParse(to)}
+		if err := ext.Append(m, Poll{Question: "Cake?"}); err != nil {
+			fmt.Println(err)
+		}
+		if err := out.Send(context.Background(), m); err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// capulet.example gets <poll xmlns="https://chat.example/ns/poll" question="Cake?"></poll>
+	// verona.example gets <body>Poll: Cake?</body>
 }
