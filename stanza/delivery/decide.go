@@ -5,6 +5,7 @@ import (
 
 	"isthmus.im/jid"
 	"isthmus.im/stanza"
+	"isthmus.im/stanza/payload"
 )
 
 // Session is a connected session of an account.
@@ -18,7 +19,8 @@ type Policy struct {
 	// Keeps: messages can be kept for an account without sessions.
 	Keeps bool
 	// MostAvailable: a message to the account goes only to the sessions with the
-	// highest priority. False: to all whose priority is not negative.
+	// highest priority, unless it is about a call (XEP-0353), which rings everywhere.
+	// False: to all whose priority is not negative.
 	MostAvailable bool
 }
 
@@ -66,7 +68,7 @@ func Decide(st *stanza.Stanza, sessions []Session, p Policy) Decision {
 		return Decision{Keep: true}
 	case len(open) == 0:
 		return refused
-	case p.MostAvailable:
+	case p.MostAvailable && !rings(st):
 		n := 1
 		for n < len(open) && open[n].Priority == open[0].Priority {
 			n++
@@ -74,4 +76,15 @@ func Decide(st *stanza.Stanza, sessions []Session, p Policy) Decision {
 		return Decision{To: open[:n]}
 	}
 	return Decision{To: open}
+}
+
+// rings reports whether a message is about a call, which all of somebody's sessions
+// announce and, when one of them has taken it, announce no longer (XEP-0353 section 3.1).
+func rings(m *stanza.Stanza) bool {
+	for name := range m.Payloads() {
+		if name.Space == payload.NSCalls {
+			return true
+		}
+	}
+	return false
 }

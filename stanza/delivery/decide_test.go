@@ -93,6 +93,24 @@ func TestMessageTable(t *testing.T) {
 	}
 }
 
+// Calls ring at all sessions, where other messages go to one.
+func TestCallsRing(t *testing.T) {
+	for _, c := range []struct{ sessions, to, inner, want string }{
+		{"a:1 b:5 c:-1", bare, `<body>hi</body>`, "b"},
+		{"a:1 b:5 c:-1", bare, `<propose xmlns='urn:xmpp:jingle-message:0' id='1'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/></propose><store xmlns='urn:xmpp:hints'/>`, "b,a"},
+		{"a:1 b:5", bare, `<store xmlns='urn:xmpp:hints'/><retract xmlns='urn:xmpp:jingle-message:0' id='1'/>`, "b,a"},
+		{"a:1 b:5", gone, `<proceed xmlns='urn:xmpp:jingle-message:0' id='1'/>`, "b,a"},
+		{"a:1 b:5", match, `<proceed xmlns='urn:xmpp:jingle-message:0' id='1'/>`, "a"},
+		{"a:1 b:5", bare, `<propose xmlns='urn:other' id='1'/>`, "b"},
+		{"c:-1", bare, `<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>`, "O"},
+	} {
+		m := &stanza.Stanza{Kind: stanza.Message, Type: stanza.Chat, To: jid.MustParse(c.to), Inner: []byte(c.inner)}
+		if got := show(delivery.Decide(m, sessions(c.sessions), delivery.Policy{Keeps: true, MostAvailable: true})); got != c.want {
+			t.Errorf("sessions %q, to %s, %s: %s, want %s", c.sessions, c.to, c.inner, got, c.want)
+		}
+	}
+}
+
 func TestOtherKinds(t *testing.T) {
 	for _, c := range []struct{ sessions, stanza, want string }{
 		{"a:0 b:-1", `<presence to='juliet@capulet.example'/>`, "a,b"},

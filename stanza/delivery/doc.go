@@ -16,8 +16,9 @@
 //		},
 //	}
 //	mux.HandleMessage("", box)
-//	mux.HandleIQ(stanza.Get, "", box)
-//	mux.HandleIQ(stanza.Set, "", box)
+//	for _, typ := range []stanza.Type{stanza.Get, stanza.Set, stanza.Result, stanza.TypeError} {
+//		mux.HandleIQ(typ, "", box)
+//	}
 //
 // # Sessions
 //
@@ -39,6 +40,15 @@
 // Requests to a full address go to that session if MayAsk says that the sender
 // may know of it, calls (XEP-0166) for one; the session's client answers
 // through the host's [stanza.Sender]. Results and errors go to the session that
-// asked. Requests to a bare address are the account's, and are left unanswered
-// for whoever is next.
+// asked by that Sender, for which the box is registered for them as well: without
+// it a call that a session begins is never answered. Requests to a bare address are
+// the account's, and are left unanswered for whoever is next.
+//
+// # Calls
+//
+// What comes before a call (XEP-0353) is messages: a proposal to the account goes to
+// every session whose priority is not negative. What a device of the callee says goes
+// to the session of the caller that it names; a host tells its user's other sessions
+// of it in OnMessage, as of what their own user sends. The call itself is requests
+// between two sessions.
 package delivery

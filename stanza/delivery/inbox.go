@@ -33,8 +33,7 @@ type Inbox struct {
 	// device or count. Errors that came back for messages of the user are
 	// reported, too. Nil: nobody is told.
 	OnMessage func(ctx context.Context, m *stanza.Stanza, r Result)
-	// MostAvailable: a message to the account goes only to the sessions with the
-	// highest priority. False: to all whose priority is not negative.
+	// MostAvailable is as in [Policy].
 	MostAvailable bool
 }
 
