@@ -118,7 +118,9 @@ type Config struct {
 	Software Software
 
 	// Contacts are told to whoever asks how to reach those who run the local
-	// domains (XEP-0157). Nil: nothing is.
+	// domains (XEP-0157). Nil: nothing is. A Handler that answers disco#info itself,
+	// with a [disco.Service] of its own for one, has to be given them too: they are
+	// part of the server's own answer, which nobody gets then.
 	Contacts disco.Contacts
 
 	Limits Limits

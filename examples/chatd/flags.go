@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"strings"
+
+	"isthmus.im/stanza/disco"
 )
 
 // flags are what the command line says.
@@ -17,6 +20,7 @@ type flags struct {
 	db, adminToken          string
 	level                   slog.Level
 	demo, once, unlimited   bool
+	contacts                disco.Contacts
 }
 
 // parseFlags prints to w what is wrong, or the usage when that was asked for.
@@ -35,6 +39,7 @@ func parseFlags(args []string, w io.Writer) (*flags, error) {
 	dns := fs.String("dns", "", "name `servers`, host:port, separated by commas; empty: the system's")
 	fs.StringVar(&f.db, "db", "chat.db", "SQLite `file`, or \"memory\" for none")
 	fs.StringVar(&f.adminToken, "admin-token", "", "the administrator's `token`; empty: a random one, printed once")
+	fs.Func("contact", "`kind=URI` of those who run the domains, as in abuse=mailto:abuse@chat.example; repeatable", f.contact)
 	fs.BoolVar(&f.unlimited, "unlimited", false, "hold no other domain to a rate: for closed networks and measurements")
 	level := fs.String("log", "info", "`level` of the log: info or debug")
 	fs.BoolVar(&f.demo, "demo", false, "run two services on loopback and let them talk")
@@ -73,6 +78,24 @@ func (f *flags) check(level string, rest []string) error {
 	case (f.cert == "") == (f.certs == ""):
 		return errors.New("either -cert and -key or -certs is needed")
 	}
+	return nil
+}
+
+// contact adds an address to those that other domains are told (XEP-0157).
+func (f *flags) contact(s string) error {
+	kind, uri, _ := strings.Cut(s, "=")
+	switch kind {
+	case "abuse", "admin", "feedback", "sales", "security", "status", "support":
+	default:
+		return fmt.Errorf("no such kind of contact: %q", kind)
+	}
+	if u, err := url.Parse(uri); err != nil || u.Scheme == "" {
+		return fmt.Errorf("not a URI: %q", uri)
+	}
+	if f.contacts == nil {
+		f.contacts = make(disco.Contacts)
+	}
+	f.contacts[kind+"-addresses"] = append(f.contacts[kind+"-addresses"], uri)
 	return nil
 }
 

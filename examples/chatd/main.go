@@ -22,6 +22,7 @@
 //	-ca          authorities to trust besides the system's (PEM)
 //	-dns         name servers, separated by commas; empty: the system's
 //	-db          SQLite file, "chat.db", or "memory" for none
+//	-contact     how to reach those who run it, as in abuse=mailto:abuse@chat.example; repeatable
 //	-admin-token the administrator's token; empty: a random one, printed once
 //	-log         "info" or "debug"
 //	-demo        run two services on loopback instead; all other flags but -log are unused
@@ -99,7 +100,7 @@ func serve(ctx context.Context, f *flags, stdout io.Writer, logger *slog.Logger)
 	}
 	service, err := chat.New(chat.Config{
 		Domains: f.domains, Store: db, TLS: certs, Roots: roots, DNS: f.dns,
-		AdminToken: f.adminToken, Private: closed(f.listen, f.listenTLS), Unlimited: f.unlimited, Logger: logger,
+		AdminToken: f.adminToken, Contacts: f.contacts, Private: closed(f.listen, f.listenTLS), Unlimited: f.unlimited, Logger: logger,
 	})
 	if err != nil {
 		return errors.Join(err, db.Close())

@@ -9,13 +9,17 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"isthmus.im/stanza/disco"
 )
 
 func TestBadFlags(t *testing.T) {
@@ -28,6 +32,9 @@ func TestBadFlags(t *testing.T) {
 		{"-domain chat.example -cert a -key b extra", "unknown argument"},
 		{"-once", "-once needs -demo"},
 		{"-nonsense", "not defined"},
+		{"-contact abuse", "not a URI"},
+		{"-contact abuse=nobody", "not a URI"},
+		{"-contact love=mailto:romeo@montague.example", "no such kind"},
 	} {
 		var stderr strings.Builder
 		if status := run(t.Context(), strings.Fields(tt.args), io.Discard, &stderr); status != 2 {
@@ -36,6 +43,17 @@ func TestBadFlags(t *testing.T) {
 		if !strings.Contains(stderr.String(), tt.want) {
 			t.Errorf("%q: %q lacks %q", tt.args, &stderr, tt.want)
 		}
+	}
+}
+
+func TestContactFlag(t *testing.T) {
+	f, err := parseFlags(strings.Fields("-demo -contact abuse=mailto:a@chat.example -contact abuse=xmpp:a@chat.example?message;subject=a,b -contact admin=mailto:b@chat.example"), io.Discard)
+	want := disco.Contacts{
+		"abuse-addresses": {"mailto:a@chat.example", "xmpp:a@chat.example?message;subject=a,b"},
+		"admin-addresses": {"mailto:b@chat.example"},
+	}
+	if err != nil || !maps.EqualFunc(f.contacts, want, slices.Equal) {
+		t.Errorf("%v, %v; want %v", f, err, want)
 	}
 }
 

@@ -33,8 +33,10 @@ type Service struct {
 	// [Info.AppendCaps]. It must not change. Zero: nothing that is known here.
 	Client Info
 
-	// Contacts are how to reach those who run the domains; they are part of every
-	// domain's info. Nil: not said.
+	// Contacts are how to reach those who run the domains (XEP-0157); they are part of
+	// every domain's info. Nil: not said. A Service that is registered with the Mux of
+	// a server answers in place of the server's own, whose Config.Contacts nobody gets
+	// then.
 	Contacts Contacts
 
 	// Info decides the answer to a disco#info request. It gets what the Service would

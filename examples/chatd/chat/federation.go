@@ -16,7 +16,7 @@ import (
 // every other domain from the service. Nothing is opened yet.
 func federate(cfg Config) (*s2s.Server, *people, error) {
 	mux := stanza.NewMux()
-	p := newPeople(cfg.Store, mux, cfg.Logger)
+	p := newPeople(cfg.Store, mux, cfg.Contacts, cfg.Logger)
 	mux.HandleMessage("", inbox{cfg.Store, p.gate}.handler())
 	mux.Advertise(payload.NSReceipts, payload.NSCorrection)
 	fed, err := s2s.New(s2s.Config{

@@ -46,7 +46,7 @@ type people struct {
 
 // newPeople registers what it takes with the mux, and puts a gate in front of it.
 // Out of the gate is to be set.
-func newPeople(s store.Store, mux *stanza.Mux, log *slog.Logger) *people {
+func newPeople(s store.Store, mux *stanza.Mux, contactUs disco.Contacts, log *slog.Logger) *people {
 	p := &people{store: s, log: log, asked: make(map[[2]jid.JID]bool)}
 	p.client = disco.Info{
 		Identities: []disco.Identity{{Category: "client", Type: "web", Name: "chatd"}},
@@ -69,7 +69,7 @@ func newPeople(s store.Store, mux *stanza.Mux, log *slog.Logger) *people {
 	p.nodes.Register(mux)
 	p.profiles.Register(mux)
 	p.presence.Register(mux)
-	discovery := &disco.Service{Features: mux, Info: p.profiles.Info, Items: p.nodes.Items, Client: p.client}
+	discovery := &disco.Service{Features: mux, Info: p.profiles.Info, Items: p.nodes.Items, Client: p.client, Contacts: contactUs}
 	discovery.Register(mux)
 	return p
 }

@@ -14,15 +14,17 @@ import (
 	"isthmus.im/examples/chatd/api"
 	"isthmus.im/examples/chatd/store"
 	"isthmus.im/s2s"
+	"isthmus.im/stanza/disco"
 )
 
-// Config describes a Service. Roots and DNS may be left out.
+// Config describes a Service. Roots, DNS and Contacts may be left out.
 type Config struct {
 	Domains    []string       // at least one; names without a domain belong to the first
 	Store      store.Store    // closed by Shutdown
 	TLS        *tls.Config    // with a certificate for each domain
 	Roots      *x509.CertPool // who may vouch for other domains; nil: the system's
 	DNS        []string       // name servers, host:port; none: the system's
+	Contacts   disco.Contacts // how to reach those who run the service; nil: not said
 	AdminToken string
 	Private    bool // other domains may be at loopback and private addresses: a closed network
 	Unlimited  bool // no other domain or address is held to a rate or number of streams
