@@ -59,7 +59,7 @@ func newPeople(s store.Store, mux *stanza.Mux, contactUs disco.Contacts, log *sl
 		Logger: log,
 	}
 	p.profiles = &profile.Service{Profiles: p, Logger: log}
-	p.nodes = &pep.Service{Store: p.profiles.Store(new(pep.MemStore)), Roster: contacts, Out: p.gate, OnEvent: p.published, Logger: log}
+	p.nodes = &pep.Service{Store: p.profiles.Store(s.Nodes()), Roster: contacts, Out: p.gate, OnEvent: p.published, Logger: log}
 	p.profiles.Nodes = p.nodes
 	p.presence = &presence.Service{
 		Roster: contacts, Out: p.profiles.Sender(p.gate), Logger: log,

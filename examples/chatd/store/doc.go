@@ -1,6 +1,7 @@
 // Package store keeps what chatd must remember: its users and, for each of
 // them, a numbered list of events (messages that arrived, messages that could
-// not be delivered).
+// not be delivered), contacts, blocks, presence, a profile and the nodes of
+// personal eventing with their subscribers.
 //
 // [Store] is what the rest of the service sees. [OpenSQLite] keeps everything
 // in one file and survives a crash; [NewMemory] forgets everything when the

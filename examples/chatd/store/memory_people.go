@@ -7,12 +7,14 @@ import (
 
 	"isthmus.im/jid"
 	"isthmus.im/presence/gate"
+	"isthmus.im/presence/pep"
 	"isthmus.im/roster"
 )
 
 // memoryPeople is the People of a Memory.
 type memoryPeople struct {
 	contacts roster.MemStore
+	nodes    pep.MemStore
 	gate.MemBlocks
 
 	mu       sync.Mutex
@@ -22,6 +24,9 @@ type memoryPeople struct {
 
 // Contacts implements People.
 func (p *memoryPeople) Contacts() roster.Store { return &p.contacts }
+
+// Nodes implements People.
+func (p *memoryPeople) Nodes() pep.Store { return &p.nodes }
 
 // UserProfile implements People.
 func (p *memoryPeople) UserProfile(_ context.Context, user jid.JID) (Profile, error) {

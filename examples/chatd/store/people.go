@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"isthmus.im/jid"
+	"isthmus.im/presence/pep"
 	"isthmus.im/roster"
 )
 
@@ -12,6 +13,9 @@ import (
 type People interface {
 	// Contacts are the users' contact lists. They do not ask who is a user.
 	Contacts() roster.Store
+
+	// Nodes are the users' nodes of personal eventing. They do not ask who is a user.
+	Nodes() pep.Store
 
 	// Blocked returns whom a user has blocked, in any order; SetBlocked changes it.
 	// They make every Store a gate.BlockStore.

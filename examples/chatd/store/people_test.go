@@ -6,14 +6,18 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"isthmus.im/examples/chatd/store"
 	"isthmus.im/jid"
 	"isthmus.im/presence/gate"
+	"isthmus.im/presence/pep"
+	"isthmus.im/presence/pep/peptest"
 	"isthmus.im/roster"
 	"isthmus.im/roster/rostertest"
+	"isthmus.im/stanza"
 )
 
 func TestContacts(t *testing.T) {
@@ -29,6 +33,42 @@ func TestContacts(t *testing.T) {
 			return store.NewMemory().Contacts()
 		})
 	})
+}
+
+func TestNodes(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		peptest.TestStore(t, func(t testing.TB) pep.Store {
+			s := openSQLite(t, filepath.Join(t.TempDir(), "chat.db"))
+			t.Cleanup(func() { s.Close() })
+			return s.Nodes()
+		})
+	})
+	t.Run("memory", func(t *testing.T) {
+		peptest.TestStore(t, func(testing.TB) pep.Store {
+			return store.NewMemory().Nodes()
+		})
+	})
+}
+
+// Who has subscribed to a node is still told of it when the service starts again.
+func TestNodesOutliveTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chat.db")
+	juliet, romeo := jid.MustParse("juliet@capulet.example"), jid.MustParse("romeo@montague.example/orchard")
+	s := openSQLite(t, path)
+	if _, err := s.Nodes().Update(t.Context(), juliet, "urn:a", func(n pep.Node) (pep.Node, error) {
+		n.Created, n.Subscribers = time.UnixMilli(1).UTC(), []jid.JID{romeo}
+		n.Items = []pep.Item{{ID: "1", Published: n.Created, Payload: stanza.Raw(`<a xmlns="urn:a"/>`)}}
+		return n, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s = openSQLite(t, path)
+	defer s.Close()
+	n, err := s.Nodes().Read(t.Context(), juliet, "urn:a", pep.Query{Max: 1})
+	if err != nil || !slices.Equal(n.Subscribers, []jid.JID{romeo}) || len(n.Items) != 1 || string(n.Items[0].Payload) != `<a xmlns="urn:a"/>` {
+		t.Errorf("%+v, %v", n, err)
+	}
 }
 
 func TestBlocked(t *testing.T) {

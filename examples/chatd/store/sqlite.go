@@ -24,6 +24,8 @@ var (
 	schema1 string
 	//go:embed people.sql
 	schema2 string
+	//go:embed nodes.sql
+	schema3 string
 )
 
 // SQLite is a Store in one file. Make one with OpenSQLite.
@@ -68,7 +70,7 @@ func OpenSQLite(path string) (*SQLite, error) {
 	}
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(4)
-	if err := migrate(db, schema1, schema2); err != nil {
+	if err := migrate(db, schema1, schema2, schema3); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
