@@ -56,6 +56,34 @@ func TestProbes(t *testing.T) {
 	same(t, "host", r.told())
 }
 
+// Whoever probes costs no write.
+func TestProbesWriteNothing(t *testing.T) {
+	r := newRig(t)
+	r.put(juliet, roster.Item{Contact: romeo, Subscription: roster.From})
+	store := &writes{Store: r.Roster}
+	r.Roster = store
+	r.in(from(romeo, "probe"))
+	r.in(from(nurse, "probe"))
+	r.announce(`<presence from="juliet@capulet.example/balcony" to="romeo@montague.example"/>`)
+	if store.n != 0 {
+		t.Errorf("%d writes", store.n)
+	}
+}
+
+// writes counts the updates that store something.
+type writes struct {
+	roster.Store
+	n int
+}
+
+func (w *writes) Update(ctx context.Context, user, contact jid.JID, fn func(roster.Item) (roster.Item, error)) (roster.Item, error) {
+	it, err := w.Store.Update(ctx, user, contact, fn)
+	if err == nil {
+		w.n++
+	}
+	return it, err
+}
+
 // Presence and errors reach the host, are not answered and leave the roster alone.
 func TestPresenceShown(t *testing.T) {
 	r := newRig(t)

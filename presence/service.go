@@ -138,8 +138,7 @@ func (s *Service) tryType(ctx context.Context, typ stanza.Type, from, to jid.JID
 	s.trySend(ctx, &stanza.Stanza{Kind: stanza.Presence, Type: typ, From: from, To: to, ID: id})
 }
 
-// item reads one item. Store has no method for that, but a change that changes
-// nothing.
+// item reads one item.
 func (s *Service) item(ctx context.Context, user, contact jid.JID) (roster.Item, error) {
-	return s.Roster.Update(ctx, user, contact, func(it roster.Item) (roster.Item, error) { return it, nil })
+	return roster.Get(ctx, s.Roster, user, contact)
 }

@@ -65,7 +65,8 @@
 // # Stores
 //
 // A host keeps items in its own database behind [Store], which has two methods, and
-// tests it with package rostertest. [MemStore] keeps them in memory. A host without
+// tests it with package rostertest. [Get] reads one item and writes nothing.
+// [MemStore] keeps them in memory. A host without
 // contact lists gives its conversations to [FromConversations].
 //
 // Only strangers' requests let a remote party add items. How many may wait for one

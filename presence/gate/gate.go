@@ -247,20 +247,10 @@ func (g *Gate) known(ctx context.Context, user, sender jid.JID) (bool, error) {
 // the user has asked or granted something.
 func Contacts(store roster.Store) func(ctx context.Context, user, sender jid.JID) (bool, error) {
 	return func(ctx context.Context, user, sender jid.JID) (bool, error) {
-		var item roster.Item
-		_, err := store.Update(ctx, user, sender, func(it roster.Item) (roster.Item, error) {
-			item = it
-			return it, errRead
-		})
-		if !errors.Is(err, errRead) {
-			return false, err
-		}
-		return item.InRoster() || item.Approved || item.Ask, nil
+		item, err := roster.Get(ctx, store, user, sender)
+		return item.InRoster(), err
 	}
 }
-
-// errRead ends an update that was only to read.
-var errRead = errors.New("gate: only read")
 
 // Features implements [disco.FeatureLister] with what Next can do.
 func (g *Gate) Features() []string {

@@ -23,8 +23,7 @@ func (s *Service) view(ctx context.Context, owner, who jid.JID) (viewer, error) 
 	if who == owner {
 		return viewer{who: who, owner: true}, nil
 	}
-	// Store has no method to read one item, but a change that changes nothing.
-	it, err := s.Roster.Update(ctx, owner, who, func(it roster.Item) (roster.Item, error) { return it, nil })
+	it, err := roster.Get(ctx, s.Roster, owner, who)
 	if err != nil {
 		return viewer{}, fmt.Errorf("pep: what %s is to %s: %w", who, owner, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"isthmus.im/examples/chatd/store"
+	"isthmus.im/roster"
 	"isthmus.im/s2s"
 	"isthmus.im/stanza"
 	"isthmus.im/stanza/payload"
@@ -94,14 +95,9 @@ func (in inbox) acknowledge(ctx context.Context, m *stanza.Stanza) error {
 	if !asked {
 		return nil
 	}
-	items, err := in.store.Contacts().Items(ctx, m.To.Bare())
-	if err != nil {
+	it, err := roster.Get(ctx, in.store.Contacts(), m.To.Bare(), m.From.Bare())
+	if err != nil || !it.Subscription.HasFrom() {
 		return err
 	}
-	for _, it := range items {
-		if it.Contact == m.From.Bare() && it.Subscription.HasFrom() {
-			return in.out.Send(ctx, receipt)
-		}
-	}
-	return nil
+	return in.out.Send(ctx, receipt)
 }

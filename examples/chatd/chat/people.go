@@ -110,21 +110,19 @@ func (p *people) seen(ctx context.Context, user, contact jid.JID, s *stanza.Stan
 	if s.Type != "" && s.Type != stanza.Unavailable {
 		return // what it changes comes as a contact
 	}
-	items, err := p.store.Contacts().Items(ctx, user)
+	it, err := roster.Get(ctx, p.store.Contacts(), user, contact.Bare())
 	if err != nil {
-		p.log.Error("contacts not read", "local", user, "err", err)
+		p.log.Error("contact not read", "local", user, "remote", contact, "err", err)
 		return
 	}
-	for _, it := range items {
-		if it.Contact == contact.Bare() && (it.Subscription.HasTo() || it.Ask) { // the grant may be right behind
-			e := store.Event{Type: store.TypePresence, From: contact.String(), Condition: "offline"}
-			if s.Type == "" {
-				e.Condition, e.Text = shownAs(s)
-			}
-			p.tell(ctx, user, e)
-			return
-		}
+	if !it.Subscription.HasTo() && !it.Ask { // the grant may be right behind
+		return
 	}
+	e := store.Event{Type: store.TypePresence, From: contact.String(), Condition: "offline"}
+	if s.Type == "" {
+		e.Condition, e.Text = shownAs(s)
+	}
+	p.tell(ctx, user, e)
 }
 
 // shownAs reads how somebody is there: "online", or as XMPP says it.
