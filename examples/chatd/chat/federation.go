@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 func federate(cfg Config) (*s2s.Server, *people, error) {
 	mux := stanza.NewMux()
 	p := newPeople(cfg.Store, mux, cfg.Contacts, cfg.Logger)
-	mux.HandleMessage("", inbox{cfg.Store, p.gate}.handler())
+	mux.HandleMessage("", inbox{cfg.Store, p.gate, cfg.Logger}.handler())
 	mux.Advertise(payload.NSReceipts, payload.NSCorrection)
 	fed, err := s2s.New(s2s.Config{
 		Domains:  cfg.Domains,
@@ -54,6 +55,7 @@ func limits(unlimited bool) s2s.Limits {
 type inbox struct {
 	store store.Store
 	out   stanza.Sender
+	log   *slog.Logger
 }
 
 func (in inbox) handler() stanza.Handler { return stanza.MessageFunc(in.save) }
@@ -85,7 +87,10 @@ func (in inbox) save(ctx context.Context, m *stanza.Stanza) error {
 	if err != nil {
 		return err
 	}
-	return in.acknowledge(ctx, m)
+	if err := in.acknowledge(ctx, m); err != nil { // the message is there all the same
+		in.log.Warn("receipt not sent", "local", m.To, "remote", m.From, "err", err)
+	}
+	return nil
 }
 
 // acknowledge sends the receipt that a message asks for, if its sender may know

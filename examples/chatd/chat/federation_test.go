@@ -3,16 +3,18 @@ package chat
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"isthmus.im/examples/chatd/store"
 	"isthmus.im/jid"
+	"isthmus.im/roster"
 	"isthmus.im/stanza"
 )
 
 func newInbox(t testing.TB) (inbox, jid.JID) {
 	t.Helper()
-	in, user := inbox{store.NewMemory(), nil}, jid.MustParse("juliet@capulet.example")
+	in, user := inbox{store.NewMemory(), new(outbox), slog.New(slog.DiscardHandler)}, jid.MustParse("juliet@capulet.example")
 	if err := in.store.AddUser(t.Context(), user, store.TokenHash{}); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +71,44 @@ func TestInbox(t *testing.T) {
 		if fmt.Sprintf("%+v", events) != fmt.Sprintf("%+v", want) {
 			t.Errorf("%s: kept %+v, want %+v", tt.what, events, want)
 		}
+	}
+}
+
+// Contacts who may see the user get receipts. A message whose receipt cannot be sent is kept
+// once and not refused, or its sender would send it again.
+func TestReceipts(t *testing.T) {
+	in, user := newInbox(t)
+	out := in.out.(*outbox)
+	m := stanza.MustParse(`<message from="romeo@montague.example/orchard" to="juliet@capulet.example" id="m1">` +
+		`<body>hi</body><request xmlns="urn:xmpp:receipts"/></message>`)
+	for _, tt := range []struct {
+		what string
+		sub  roster.Subscription
+		fail error
+		want int
+	}{
+		{"of a stranger", roster.None, nil, 0},
+		{"of one whom the user sees", roster.To, nil, 0},
+		{"of one who sees the user", roster.From, nil, 1},
+		{"when nothing can be sent", roster.From, errors.New("queue full"), 0},
+	} {
+		_, err := in.store.Contacts().Update(t.Context(), user, m.From.Bare(), func(it roster.Item) (roster.Item, error) {
+			it.Subscription = tt.sub
+			return it, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.fail = tt.fail
+		if _, err := in.handler().HandleStanza(t.Context(), m); err != nil {
+			t.Errorf("%s: %v", tt.what, err)
+		}
+		if got := len(out.take()); got != tt.want {
+			t.Errorf("%s: %d receipts, want %d", tt.what, got, tt.want)
+		}
+	}
+	if events, err := in.store.Events(t.Context(), user, 0, 10); err != nil || len(events) != 4 {
+		t.Errorf("%d messages kept, want 4; %v", len(events), err)
 	}
 }
 

@@ -92,8 +92,8 @@ func (p *people) tell(ctx context.Context, user jid.JID, e store.Event) {
 	}
 }
 
-// requested tells a user once, until they answer, that somebody asks to see
-// their presence.
+// requested tells a user once, until there is an answer, that somebody asks to see
+// their presence: events are kept, so that the reminders of each login say nothing new.
 func (p *people) requested(ctx context.Context, user, contact jid.JID, req *stanza.Stanza) {
 	p.mu.Lock()
 	known := p.asked[[2]jid.JID{user, contact}]
@@ -104,10 +104,22 @@ func (p *people) requested(ctx context.Context, user, contact jid.JID, req *stan
 	}
 }
 
+// answered notes that no request of somebody's waits for a user any more.
+func (p *people) answered(user, contact jid.JID) {
+	p.mu.Lock()
+	delete(p.asked, [2]jid.JID{user.Bare(), contact.Bare()})
+	p.mu.Unlock()
+}
+
 // seen tells a user of the presence of a contact whom they may see.
 func (p *people) seen(ctx context.Context, user, contact jid.JID, s *stanza.Stanza) {
 	p.nodes.Presence(ctx, user, contact, s)
-	if s.Type != "" && s.Type != stanza.Unavailable {
+	switch s.Type {
+	case "", stanza.Unavailable, stanza.TypeError:
+	case stanza.Unsubscribe:
+		p.answered(user, contact)
+		return
+	default:
 		return // what it changes comes as a contact
 	}
 	it, err := roster.Get(ctx, p.store.Contacts(), user, contact.Bare())
@@ -115,11 +127,16 @@ func (p *people) seen(ctx context.Context, user, contact jid.JID, s *stanza.Stan
 		p.log.Error("contact not read", "local", user, "remote", contact, "err", err)
 		return
 	}
-	if !it.Subscription.HasTo() && !it.Ask { // the grant may be right behind
+	if !it.Subscription.HasTo() && (s.Type == stanza.TypeError || !it.Ask) { // the grant may be right behind
 		return
 	}
-	e := store.Event{Type: store.TypePresence, From: contact.String(), Condition: "offline"}
-	if s.Type == "" {
+	e := store.Event{Type: store.TypePresence, From: contact.String()}
+	switch s.Type {
+	case stanza.Unavailable:
+		e.Condition = "offline"
+	case stanza.TypeError:
+		e.Condition = "unknown"
+	default:
 		e.Condition, e.Text = shownAs(s)
 	}
 	p.tell(ctx, user, e)
@@ -160,9 +177,7 @@ func (p *people) lost(ctx context.Context, user, contact jid.JID) {
 func (p *people) changed(ctx context.Context, user jid.JID, it roster.Item) {
 	p.nodes.RosterChanged(ctx, user, it)
 	if !it.Pending {
-		p.mu.Lock()
-		delete(p.asked, [2]jid.JID{user, it.Contact})
-		p.mu.Unlock()
+		p.answered(user, it.Contact)
 	}
 	if it.InRoster() || !it.Pending {
 		p.tell(ctx, user, store.Event{Type: store.TypeContact, From: it.Contact.String(), Detail: toJSON(contactOf(it))})

@@ -31,6 +31,7 @@ func (p *people) AddContact(ctx context.Context, user, contact jid.JID, name str
 
 // RemoveContact implements api.People.
 func (p *people) RemoveContact(ctx context.Context, user, contact jid.JID) error {
+	defer p.answered(user, contact)
 	return p.presence.Remove(ctx, user, contact)
 }
 
@@ -48,6 +49,7 @@ func (p *people) Contacts(ctx context.Context, user jid.JID) ([]api.Contact, err
 
 // Answer implements api.People.
 func (p *people) Answer(ctx context.Context, user, contact jid.JID, accept bool) error {
+	defer p.answered(user, contact) // a stranger who is refused is no contact that changes
 	if accept {
 		return p.presence.Approve(ctx, user, contact)
 	}
