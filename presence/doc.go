@@ -54,8 +54,9 @@
 // # Links
 //
 // When the link with a domain breaks, presence from there is no longer known to be
-// true. The host calls DomainLost and DomainBack; users who are online hear of it by
-// OnUnknown, and contacts are probed again when the link is back.
+// true. The host calls DomainLost and DomainBack, for which [Links] watches its streams;
+// users who are online hear of it by OnUnknown, and contacts are probed again when the
+// link is back.
 //
 // Presence that comes back as an error is shown to the host and never answered. No
 // subscription changes by it, since errors may come from anything on the way; directed

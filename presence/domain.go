@@ -56,15 +56,15 @@ func (s *Service) unwatch(u *user, bare jid.JID) {
 
 // DomainLost says that the link with a domain broke: what is known of its users may
 // be wrong from now on. OnUnknown is called for each contact there of each user who
-// is online. A host that uses package s2s calls it from Trace.StreamClose when the
-// error is not nil and no other stream with the domain is left.
+// is online. A host calls it when no stream with the domain is left and the last one
+// ended by an error; [Links] finds that out.
 //
 // DomainLost does not block; a goroutine does the work. Calls that come faster than
 // it works are one, and the last of DomainLost and DomainBack counts.
 func (s *Service) DomainLost(domain jid.JID) { s.link(domain.Domain(), true) }
 
-// DomainBack says that there is a link with a domain, as Trace.StreamOpen of package
-// s2s does. If OnUnknown was called for its users, they are probed again. It does
+// DomainBack says that there is a link with a domain again, which [Links] finds out, too.
+// If OnUnknown was called for its users, they are probed again. It does
 // not block either.
 func (s *Service) DomainBack(domain jid.JID) { s.link(domain.Domain(), false) }
 

@@ -204,6 +204,10 @@ func (e *StreamError) Error() string {
 	return fmt.Sprintf("s2s: stream error %s: %s (%s)", who, condition, e.Text)
 }
 
+// Idle reports whether the peer ended the stream only because nothing was said on it
+// (RFC 6120 section 4.9.3.4): nothing is broken, and a new stream is welcome.
+func (e *StreamError) Idle() bool { return e.Remote && e.Condition == stream.ConnectionTimeout }
+
 // Is reports whether target is a StreamError with the same Condition.
 func (e *StreamError) Is(target error) bool {
 	t, ok := target.(*StreamError)

@@ -15,7 +15,8 @@
 //	discovery.Register(mux)
 //
 // A host that wants presence and changes of the roster for itself as well sets functions
-// of its own that call these. It calls DomainLost of both services.
+// of its own that call these. It calls DomainLost of both services
+// (presence.Links knows when).
 //
 // # Publishing
 //

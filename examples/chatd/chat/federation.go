@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"isthmus.im/examples/chatd/store"
+	"isthmus.im/presence"
 	"isthmus.im/roster"
 	"isthmus.im/s2s"
 	"isthmus.im/stanza"
@@ -32,10 +33,18 @@ func federate(cfg Config) (*s2s.Server, *people, error) {
 		Limits:   limits(cfg.Unlimited),
 		Software: s2s.Software{Name: "chatd"},
 		Logger:   cfg.Logger,
-		Trace:    &s2s.Trace{StreamClose: p.links.closed, StreamOpen: p.links.opened},
+		Trace:    watch(&p.links),
 	})
 	p.gate.Out = fed
 	return fed, p, err
+}
+
+// watch has links follow what becomes of streams.
+func watch(links *presence.Links) *s2s.Trace {
+	return &s2s.Trace{
+		StreamOpen:  func(i s2s.StreamInfo) { links.Opened(i.Remote) },
+		StreamClose: func(i s2s.StreamInfo, err error) { links.Closed(i.Remote, err) },
+	}
 }
 
 // limits are the defaults, or none on what one domain or address may send.

@@ -37,8 +37,13 @@ type people struct {
 	nodes    *pep.Service
 	profiles *profile.Service
 	client   disco.Info // what a session can do
-	links    *links
+	links    presence.Links
 	log      *slog.Logger
+
+	ctx     context.Context // ends when the service does
+	quit    context.CancelFunc
+	once    sync.Once
+	restart sync.WaitGroup // users are being announced
 
 	mu    sync.Mutex
 	asked map[[2]jid.JID]bool // requests that users have been told of
@@ -65,7 +70,12 @@ func newPeople(s store.Store, mux *stanza.Mux, contactUs disco.Contacts, log *sl
 		Roster: contacts, Out: p.profiles.Sender(p.gate), Logger: log,
 		OnRequest: p.requested, OnPresence: p.seen, OnUnknown: p.lost, OnRoster: p.changed,
 	}
-	p.links = newLinks(p)
+	p.links.Back = p.presence.DomainBack
+	p.links.Lost = func(domain jid.JID) {
+		p.presence.DomainLost(domain)
+		p.nodes.DomainLost(domain)
+	}
+	p.ctx, p.quit = context.WithCancel(context.Background())
 	p.nodes.Register(mux)
 	p.profiles.Register(mux)
 	p.presence.Register(mux)

@@ -150,6 +150,22 @@ func (p *people) Avatar(ctx context.Context, user, contact jid.JID) (typ string,
 	return card.Avatar.Type, card.Avatar.Data, err
 }
 
+// start announces, in a goroutine of its own, the users who were there. Only the first
+// call does anything.
+func (p *people) start() {
+	p.once.Do(func() {
+		p.restart.Go(func() { p.restore(p.ctx) })
+	})
+}
+
+// stop says goodbye to everybody's contacts.
+func (p *people) stop(ctx context.Context) error {
+	p.once.Do(func() {}) // it does not start any more
+	p.quit()
+	p.restart.Wait()
+	return p.leave(ctx)
+}
+
 // restore announces the users who were there when the service ended.
 func (p *people) restore(ctx context.Context) {
 	online, err := p.store.Online(ctx)

@@ -39,6 +39,7 @@ var session = disco.Info{
 type people struct {
 	*server
 	contacts *presence.Service
+	links    presence.Links
 	nodes    *pep.Service
 	profiles *profile.Service
 
@@ -76,17 +77,17 @@ func startPeople(t *testing.T, kit *interop.Kit) *people {
 			t.Errorf("approve %s: %v", contact, err)
 		}
 	}
+	p.links.Back = p.contacts.DomainBack
+	p.links.Lost = func(domain jid.JID) {
+		p.contacts.DomainLost(domain)
+		p.nodes.DomainLost(domain)
+	}
 	var mux *stanza.Mux
 	p.server = startConfig(t, kit, func(cfg *s2s.Config) {
 		mux = cfg.Handler.(*stanza.Mux)
 		cfg.Trace = &s2s.Trace{
-			StreamOpen: func(i s2s.StreamInfo) { p.contacts.DomainBack(i.Remote) },
-			StreamClose: func(i s2s.StreamInfo, err error) {
-				if err != nil {
-					p.contacts.DomainLost(i.Remote)
-					p.nodes.DomainLost(i.Remote)
-				}
-			},
+			StreamOpen:  func(i s2s.StreamInfo) { p.links.Opened(i.Remote) },
+			StreamClose: func(i s2s.StreamInfo, err error) { p.links.Closed(i.Remote, err) },
 		}
 	})
 	p.nodes.Out, p.contacts.Out = p.Server, p.profiles.Sender(p.Server)
