@@ -102,6 +102,9 @@ func (s *Service) broadcast(ctx context.Context, u *user, ss *session) error {
 
 	items, err := s.Roster.Items(ctx, bare)
 	if err == nil {
+		if login {
+			s.attend(u, bare, items)
+		}
 		for _, it := range items {
 			if it.Subscription.HasFrom() && ctx.Err() == nil {
 				s.trySend(ctx, to(p, it.Contact))
@@ -124,12 +127,23 @@ func (s *Service) broadcast(ctx context.Context, u *user, ss *session) error {
 	if initial {
 		s.remind(ctx, bare, items)
 	}
-	s.finish(ctx, u, ss, items, login, initial)
+	s.finish(ctx, u, ss, items, initial)
 	return nil
 }
 
+// attend watches the domains of the contacts whom a user who comes online will ask
+// something, before they are asked: an answer may be there, and its link broken, before
+// all are.
+func (s *Service) attend(u *user, bare jid.JID, items []roster.Item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, it := range items {
+		s.watchItem(u, bare, it)
+	}
+}
+
 // finish ends a broadcast that reached all.
-func (s *Service) finish(ctx context.Context, u *user, ss *session, items []roster.Item, login, initial bool) {
+func (s *Service) finish(ctx context.Context, u *user, ss *session, items []roster.Item, initial bool) {
 	bare := ss.jid.Bare()
 	s.mu.Lock()
 	ss.busy = false
@@ -142,15 +156,8 @@ func (s *Service) finish(ctx context.Context, u *user, ss *session, items []rost
 			}
 		}
 	}
-	switch {
-	case !u.online():
+	if !u.online() {
 		s.unwatch(u, bare)
-	case login:
-		for _, it := range items {
-			if it.Subscription.HasTo() {
-				s.watch(u, bare, it.Contact.Domain())
-			}
-		}
 	}
 	s.settle(u, ss)
 	s.mu.Unlock()

@@ -30,8 +30,8 @@
 //
 // The host gives each session's presence to Announce. The Service sends it to those
 // who may see it, to new ones when they are approved, once more when they let the
-// user see theirs, and takes it back from those who are denied. Sessions are resources; Sessions lists them by priority for whoever
-// delivers messages. Other sessions of the same user are the host's to tell, and so
+// user see theirs, and takes it back from those who are denied. Sessions are
+// resources; Sessions lists them by priority for whoever delivers messages. Other sessions of the same user are the host's to tell, and so
 // are contacts at domains that its Out does not reach; local contacts are reached
 // through Out like all others.
 //
@@ -42,9 +42,9 @@
 //
 // When the first session of a user becomes available, each contact whose presence the
 // user may see is probed once. The answers come to OnPresence. Every request without
-// an answer is sent again then, which repairs an answer that was lost: the contact's
-// server repeats it. A contact who knows nothing of a subscription answers
-// unsubscribed, and it ends here too.
+// an answer is sent again then, and each Retry while the user stays, which repairs an
+// answer that was lost: the contact's server repeats it. A contact who knows nothing
+// of a subscription answers unsubscribed, and it ends here too.
 //
 // Probes of others are answered with the presence of each session, or unavailable.
 // All who may not see it hear unsubscribed, whether the user is online or not, and
@@ -54,9 +54,12 @@
 // # Links
 //
 // When the link with a domain breaks, presence from there is no longer known to be
-// true. The host calls DomainLost and DomainBack, for which [Links] watches its streams;
-// users who are online hear of it by OnUnknown, and contacts are probed again when the
-// link is back.
+// true. The host calls DomainLost and DomainBack, for which [Links] watches its streams:
+//
+//	links := &presence.Links{Lost: people.DomainLost, Back: people.DomainBack}
+//
+// Users who are online hear of it by OnUnknown. When the link is back, contacts are
+// probed again, and requests without answer sent again.
 //
 // Presence that comes back as an error is shown to the host and never answered. No
 // subscription changes by it, since errors may come from anything on the way; directed

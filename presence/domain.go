@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"isthmus.im/jid"
+	"isthmus.im/roster"
 	"isthmus.im/stanza"
 )
 
 // domain is what is kept of a domain while local users are online who see the
-// presence of contacts there. Service.mu guards it.
+// presence of contacts there, or have asked to. Service.mu guards it.
 type domain struct {
 	users map[jid.JID]struct{}
 	lost  bool // what the host said last
@@ -34,16 +35,31 @@ func (s *Service) watch(u *user, bare jid.JID, name string) {
 	u.watching[name] = struct{}{}
 }
 
-func (s *Service) watchIfOnline(bare jid.JID, name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if u := s.users[bare]; u != nil && u.online() {
-		s.watch(u, bare, name)
+// watchItem watches what an item makes worth watching, for a user who is online: the
+// domain of a contact, and the answer to a request. Service.mu is held.
+func (s *Service) watchItem(u *user, bare jid.JID, it roster.Item) {
+	if it.Ask || it.Subscription.HasTo() {
+		s.watch(u, bare, it.Contact.Domain())
+	}
+	if it.Ask && u.retry == nil {
+		s.retryLater(u, bare)
 	}
 }
 
-// unwatch undoes watch for all domains. Service.mu is held.
+func (s *Service) watchIfOnline(bare jid.JID, it roster.Item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.users[bare]; u != nil && u.online() {
+		s.watchItem(u, bare, it)
+	}
+}
+
+// unwatch undoes watchItem for all. Service.mu is held.
 func (s *Service) unwatch(u *user, bare jid.JID) {
+	if u.retry != nil {
+		u.retry.Stop()
+		u.retry = nil
+	}
 	for name := range u.watching {
 		d := s.domains[name]
 		delete(d.users, bare)
@@ -114,7 +130,10 @@ func (s *Service) tellUser(user jid.JID, name string, lost bool) {
 	}
 	for _, it := range items {
 		switch {
-		case !it.Subscription.HasTo() || it.Contact.Domain() != name:
+		case it.Contact.Domain() != name:
+		case it.Ask && !lost:
+			s.tryType(ctx, stanza.Subscribe, user, it.Contact, "")
+		case !it.Subscription.HasTo():
 		case !lost:
 			s.tryType(ctx, stanza.Probe, user, it.Contact, "")
 		case s.OnUnknown != nil:

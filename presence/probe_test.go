@@ -142,6 +142,42 @@ func TestDomainLost(t *testing.T) {
 	})
 }
 
+// A contact answers, and the link breaks, before all are asked.
+func TestDomainLostDuringLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.put(juliet, roster.Item{Contact: romeo, Subscription: roster.To})
+		r.put(juliet, roster.Item{Contact: jid.MustParse("paris@verona.example"), Subscription: roster.To})
+		asked := 0
+		r.Out = senderFunc(func(p *stanza.Stanza) {
+			if asked++; asked == 2 {
+				r.in(`<presence from="romeo@montague.example/orchard" to="juliet@capulet.example"/>`)
+				r.DomainLost(romeo.Host())
+			}
+		})
+		r.announce(balcony)
+		synctest.Wait()
+		same(t, "host", r.told(), "presence juliet@capulet.example romeo@montague.example/orchard ",
+			"unknown juliet@capulet.example romeo@montague.example")
+		r.Out = r.sink
+		r.DomainBack(romeo.Host())
+		synctest.Wait()
+		same(t, "back", r.take(), `<presence from="juliet@capulet.example" to="romeo@montague.example" type="probe"/>`)
+		r.announce(`<presence from="juliet@capulet.example/balcony" type="unavailable"/>`)
+		if n := r.kept(); n != 0 {
+			t.Errorf("%d users and domains left", n)
+		}
+	})
+}
+
+// senderFunc is a function that is told of what is sent.
+type senderFunc func(*stanza.Stanza)
+
+func (f senderFunc) Send(_ context.Context, s *stanza.Stanza) error {
+	f(s)
+	return nil
+}
+
 func TestStatic(t *testing.T) {
 	out := &sink{}
 	failed := errors.New("no answer")

@@ -64,6 +64,10 @@ type Service struct {
 	// Interval is the least time between two broadcasts of one session. Changes that
 	// come earlier wait for it, and only the last counts. Zero: 1 s. Negative: none.
 	Interval time.Duration
+	// Retry is the time between two sendings of the requests without answer of a user
+	// who is online. Zero: 1 h. Negative: they are repeated only at logins, and when a
+	// link is back.
+	Retry time.Duration
 	// MaxPending is how many requests of strangers may wait for one user; more are
 	// dropped. Zero: 100.
 	MaxPending int

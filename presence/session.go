@@ -27,6 +27,7 @@ type Session struct {
 type user struct {
 	sessions map[string]*session // by resource
 	watching map[string]struct{} // domains of contacts, while online
+	retry    *time.Timer         // repeats requests, while online and there are any
 	changes  int                 // counts the broadcasts of all sessions
 }
 

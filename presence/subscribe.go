@@ -11,7 +11,8 @@ import (
 
 // Subscribe asks contact to let user see their presence (RFC 6121 section 3.1). The
 // request is repeated, until there is an answer, each time that the user comes
-// online. Asking again is no mistake.
+// online, each Retry while the user is, and when a lost link with the domain is back.
+// Asking again is no mistake.
 //
 // Resource parts are dropped here and in the methods that follow. Their errors are
 // [ErrAddress], those of the roster, after which nothing has changed (among them
@@ -131,8 +132,8 @@ func (s *Service) perform(ctx context.Context, user, contact jid.JID, st step, i
 	if eff.Deliver {
 		s.show(ctx, user, contact, in)
 	}
-	if it.Subscription.HasTo() {
-		s.watchIfOnline(user, contact.Domain())
+	if it.Ask || it.Subscription.HasTo() {
+		s.watchIfOnline(user, it)
 	}
 	if eff.Push {
 		s.push(ctx, user, it)
