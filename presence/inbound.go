@@ -53,8 +53,8 @@ func (s *Service) receive(ctx context.Context, p *stanza.Stanza, ev roster.Event
 	return s.perform(ctx, p.To, p.From, step{ev, eff}, it, p)
 }
 
-// admit is update for requests, of which only so many may wait for a user. One that
-// is too much is dropped, and since an answer would tell that the user exists, in
+// admit is update for requests, of which only so many may wait for a user, and of one
+// domain a quarter of them, so that none shuts the others out. One that is too much is dropped, and since an answer would tell that the user exists, in
 // silence. Requests to one user are counted one at a time.
 func (s *Service) admit(ctx context.Context, p *stanza.Stanza, ev roster.Event) (it roster.Item, eff roster.Effect, err error) {
 	lock := s.stripe(p.To)
@@ -68,13 +68,17 @@ func (s *Service) admit(ctx context.Context, p *stanza.Stanza, ev roster.Event) 
 		if err != nil {
 			return it, eff, err
 		}
-		waiting := 0
+		waiting, neighbours := 0, 0
 		for _, other := range items {
 			if other.Pending {
 				waiting++
+				if other.Contact.Domain() == p.From.Domain() {
+					neighbours++
+				}
 			}
 		}
-		if waiting >= orDefault(s.MaxPending, 100) {
+		most := orDefault(s.MaxPending, 100)
+		if waiting >= most || neighbours >= max(most/4, 1) {
 			s.log().Warn("request dropped, too many wait", "local", p.To, "remote", p.From)
 			return it, eff, nil
 		}

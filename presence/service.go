@@ -68,8 +68,8 @@ type Service struct {
 	// who is online. Zero: 1 h. Negative: they are repeated only at logins, and when a
 	// link is back.
 	Retry time.Duration
-	// MaxPending is how many requests of strangers may wait for one user; more are
-	// dropped. Zero: 100.
+	// MaxPending is how many requests of strangers may wait for one user, those of one
+	// domain a quarter of it; more are dropped. Zero: 100.
 	MaxPending int
 	// MaxRequest is how large, in bytes of XML, a request may be to be kept whole. Of
 	// a larger one the children are dropped. Zero: 4096.

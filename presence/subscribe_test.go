@@ -147,7 +147,7 @@ func TestEveryState(t *testing.T) {
 func TestPendingLimits(t *testing.T) {
 	r := newRig(t)
 	r.MaxPending, r.MaxRequest = 2, 150
-	stranger := func(n int) jid.JID { return jid.MustParse(fmt.Sprintf("s%d@montague.example", n)) }
+	stranger := func(n int) jid.JID { return jid.MustParse(fmt.Sprintf("s@d%d.example", n)) }
 	for n := range 3 {
 		same(t, "request", r.in(from(stranger(n), "subscribe")))
 	}
@@ -162,7 +162,7 @@ func TestPendingLimits(t *testing.T) {
 	}
 	long := strings.Replace(from(stranger(2), "subscribe"), "/>", "><status>"+strings.Repeat("x", 150)+"</status></presence>", 1)
 	r.in(long)
-	want := `<presence from="s2@montague.example" to="juliet@capulet.example" id="x" type="subscribe"/>`
+	want := `<presence from="s@d2.example" to="juliet@capulet.example" id="x" type="subscribe"/>`
 	if it := r.state(juliet, stranger(2)); it.Request != want {
 		t.Errorf("kept %q, want %q", it.Request, want)
 	}
@@ -170,8 +170,23 @@ func TestPendingLimits(t *testing.T) {
 	r.told()
 	r.announce(`<presence from="juliet@capulet.example/balcony"/>`)
 	same(t, "at login", r.told(),
-		"request juliet@capulet.example s1@montague.example "+strings.ReplaceAll(want, "s2", "s1"),
-		"request juliet@capulet.example s2@montague.example "+want)
+		"request juliet@capulet.example s@d1.example "+strings.ReplaceAll(want, "d2", "d1"),
+		"request juliet@capulet.example s@d2.example "+want)
+}
+
+// However many addresses of one domain ask, others are heard.
+func TestPendingShare(t *testing.T) {
+	r := newRig(t)
+	for n := range 100 {
+		r.in(from(jid.MustParse(fmt.Sprintf("s%d@verona.example", n)), "subscribe"))
+	}
+	if n := len(r.told()); n != 25 {
+		t.Errorf("%d requests of one domain shown, want 25", n)
+	}
+	r.in(from(romeo, "subscribe"))
+	if !r.state(juliet, romeo).Pending || len(r.told()) != 1 {
+		t.Error("the request from another domain was dropped")
+	}
 }
 
 func TestConversations(t *testing.T) {
