@@ -229,7 +229,12 @@ func (s *Service) meaning(ctx context.Context, user, contact jid.JID, err error)
 	case stanza.ServiceUnavailable:
 		// A server without personal eventing says so, and many a server to those who
 		// are not to know that there is such a user.
-		if v, err := s.view(ctx, user, contact); err == nil && (v.owner || v.item.Subscription.HasTo()) {
+		v, err := s.view(ctx, user, contact)
+		switch {
+		case err != nil:
+			s.log().Error("answer not understood", "local", user, "remote", contact, "err", err)
+			return ErrUnknown
+		case v.owner || v.item.Subscription.HasTo():
 			return ErrNone
 		}
 		return ErrNotVisible

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"isthmus.im/jid"
+	"isthmus.im/roster"
 	"isthmus.im/stanza"
 )
 
@@ -86,6 +87,29 @@ func TestFetchMeaning(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+}
+
+// An answer that only the roster explains is not taken for one while the roster fails.
+func TestFetchWithoutRoster(t *testing.T) {
+	r := newRig(t)
+	r.befriend(juliet, romeo)
+	r.answering(keys, "", stanza.Errorf(stanza.ServiceUnavailable, ""))
+	contacts := r.Roster
+	r.Roster = noRoster{contacts}
+	if _, err := r.Fetch(t.Context(), juliet, romeo, keys, Fetch{}); !errors.Is(err, ErrUnknown) {
+		t.Errorf("without the roster: %v", err)
+	}
+	r.Roster = contacts
+	if _, err := r.Fetch(t.Context(), juliet, romeo, keys, Fetch{}); !errors.Is(err, ErrNone) {
+		t.Errorf("with it: %v", err)
+	}
+}
+
+// noRoster is a roster that fails.
+type noRoster struct{ roster.Store }
+
+func (noRoster) Update(context.Context, jid.JID, jid.JID, func(roster.Item) (roster.Item, error)) (roster.Item, error) {
+	return roster.Item{}, errors.New("database on fire")
 }
 
 // What is asked for, and on whose behalf.
