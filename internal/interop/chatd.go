@@ -164,7 +164,11 @@ func (s *Service) call(method, path, token string, body, answer any) (status int
 	if resp.StatusCode/100 != 2 {
 		return resp.StatusCode, fmt.Errorf("interop: %s %s: %s: %s", method, path, resp.Status, text)
 	}
-	if answer == nil {
+	switch answer := answer.(type) {
+	case nil:
+		return resp.StatusCode, nil
+	case *[]byte: // as it is
+		*answer = text
 		return resp.StatusCode, nil
 	}
 	return resp.StatusCode, json.Unmarshal(text, answer)

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
@@ -107,7 +108,7 @@ func TestPeople(t *testing.T) {
 				t.Errorf("the avatar's %s is %s", what, xml)
 			}
 		}
-		// The client's, which its server tells of.
+		// The client's, which its server tells of, and shows.
 		image, err := base64.StdEncoding.DecodeString(portrait)
 		if err != nil {
 			t.Fatal(err)
@@ -116,6 +117,9 @@ func TestPeople(t *testing.T) {
 		alice.Wait(t, minute, "a contact's avatar", func(n Note) bool {
 			return n.Type == "contact" && n.Contact.Address == client.Address && n.Contact.Avatar != ""
 		})
+		if got := alice.Get(t, "contacts/"+path+"/avatar"); !bytes.Equal(got, image) {
+			t.Errorf("the contact's avatar is %q", got)
+		}
 
 		// The peer restarts: the presence of its users is asked for again.
 		p.Stop(t)

@@ -126,6 +126,16 @@ func (u *User) Change(t testing.TB, method, what string, value any) {
 	}
 }
 
+// Get returns something of the user's own, such as a contact's avatar.
+func (u *User) Get(t testing.TB, what string) []byte {
+	t.Helper()
+	var body []byte
+	if _, err := u.service.call("GET", "/v1/users/"+u.Name+"/"+what, u.Token, nil, &body); err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
 // Post posts a message with whatever it says, and returns its id.
 func (u *User) Post(t testing.TB, message map[string]any) string {
 	t.Helper()

@@ -143,11 +143,11 @@ func (p *people) SetProfile(ctx context.Context, user jid.JID, to store.Profile)
 
 // Avatar implements api.People.
 func (p *people) Avatar(ctx context.Context, user, contact jid.JID) (typ string, data []byte, err error) {
-	card, err := p.profiles.VCard(ctx, user, contact)
+	avatar, err := p.profiles.Avatar(ctx, user, contact, "")
 	if errors.Is(err, pep.ErrNone) || errors.Is(err, pep.ErrNotVisible) {
 		return "", nil, nil
 	}
-	return card.Avatar.Type, card.Avatar.Data, err
+	return avatar.Type, avatar.Data, err
 }
 
 // start announces, in a goroutine of its own, the users who were there. Only the first

@@ -1,10 +1,16 @@
 package chat
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -19,11 +25,12 @@ var (
 	romeo  = jid.MustParse("romeo@montague.example")
 )
 
-// outbox is what is sent to other domains, none of which answers.
+// outbox is what is sent to other domains, none of which answers unless answer is set.
 type outbox struct {
-	mu   sync.Mutex
-	sent []string
-	fail error
+	mu     sync.Mutex
+	sent   []string
+	fail   error
+	answer func(iq *stanza.Stanza) (*stanza.Stanza, error)
 }
 
 func (o *outbox) Send(_ context.Context, s *stanza.Stanza) error {
@@ -36,7 +43,10 @@ func (o *outbox) Send(_ context.Context, s *stanza.Stanza) error {
 	return nil
 }
 
-func (o *outbox) Request(context.Context, *stanza.Stanza) (*stanza.Stanza, error) {
+func (o *outbox) Request(_ context.Context, iq *stanza.Stanza) (*stanza.Stanza, error) {
+	if o.answer != nil {
+		return o.answer(iq)
+	}
 	return nil, &stanza.Error{Condition: stanza.RemoteServerNotFound}
 }
 
@@ -176,5 +186,47 @@ func TestPresenceOfContacts(t *testing.T) {
 		r.in(`<presence from="romeo@montague.example/orchard" to="juliet@capulet.example" type="unavailable"/>`)
 		r.in(`<presence from="romeo@montague.example" to="juliet@capulet.example" type="error"/>`)
 		r.expect(sub.String(), want...)
+	}
+}
+
+// A contact's image is found at a server that shows it in nodes only, as those without
+// XEP-0398 do, and in the vCard of one that has no nodes.
+func TestAvatarOfContact(t *testing.T) {
+	image := []byte("\x89PNG\r\n\x1a\n and so on")
+	sum := sha1.Sum(image)
+	id, data := hex.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString(image)
+	nodes := map[string]string{
+		"urn:xmpp:avatar:metadata": `<metadata xmlns="urn:xmpp:avatar:metadata"><info id="` + id + `" type="image/png" bytes="` + strconv.Itoa(len(image)) + `"/></metadata>`,
+		"urn:xmpp:avatar:data":     `<data xmlns="urn:xmpp:avatar:data">` + data + `</data>`,
+	}
+	none := stanza.Errorf(stanza.ItemNotFound, "")
+	for what, answer := range map[string]func(iq *stanza.Stanza) (*stanza.Stanza, error){
+		"nodes": func(iq *stanza.Stanza) (*stanza.Stanza, error) {
+			for node, payload := range nodes {
+				if strings.Contains(string(iq.Inner), `node="`+node+`"`) {
+					return iq.Reply(stanza.Result, stanza.Raw(`<pubsub xmlns="http://jabber.org/protocol/pubsub"><items node="`+node+
+						`"><item id="`+id+`">`+payload+`</item></items></pubsub>`))
+				}
+			}
+			return nil, none
+		},
+		"vCard": func(iq *stanza.Stanza) (*stanza.Stanza, error) {
+			if !strings.Contains(string(iq.Inner), "vcard-temp") {
+				return nil, none
+			}
+			return iq.Reply(stanza.Result, stanza.Raw(`<vCard xmlns="vcard-temp"><PHOTO><TYPE>image/png</TYPE><BINVAL>`+data+`</BINVAL></PHOTO></vCard>`))
+		},
+	} {
+		r := newRig(t)
+		r.answer = answer
+		typ, got, err := r.Avatar(t.Context(), juliet, romeo)
+		if err != nil || typ != "image/png" || !bytes.Equal(got, image) {
+			t.Errorf("%s: %q of type %q, %v", what, got, typ, err)
+		}
+	}
+	r := newRig(t)
+	r.answer = func(*stanza.Stanza) (*stanza.Stanza, error) { return nil, none }
+	if _, got, err := r.Avatar(t.Context(), juliet, romeo); err != nil || len(got) > 0 {
+		t.Errorf("no image: %q, %v", got, err)
 	}
 }
