@@ -26,9 +26,10 @@
 // A stranger is whom Known does not know: neither a contact, nor somebody whom
 // the user has written to. Their messages and requests for subscription are
 // counted, for each of them and for each domain, and what is more than
-// StrangerRate and DomainRate is refused. With Hold set, messages of
-// strangers go there and nowhere else, as message requests that the host shows
-// its user when it sees fit.
+// StrangerRate and DomainRate is refused, in the words that senders to nobody hear.
+// With Hold set, messages of strangers go there and nowhere else, as message
+// requests that the host shows its user when it sees fit. [Strangers] decides
+// otherwise for each kind of stanza: it can be passed, throttled, held or dropped.
 //
 // # Block lists
 //

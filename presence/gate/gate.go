@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"isthmus.im/jid"
 	"isthmus.im/roster"
@@ -36,15 +35,18 @@ type Gate struct {
 	// Whom the user has sent something since the start, up to MaxKnown addresses,
 	// is known without asking. Nil: all are strangers otherwise. See [Contacts].
 	Known func(ctx context.Context, user, sender jid.JID) (bool, error)
-	// StrangerRate is how many messages and requests for subscription one stranger
-	// may send a minute, to all users together. Zero: 3. Negative: any number.
+	// Strangers is what becomes of what they send.
+	Strangers Strangers
+	// StrangerRate is how much of what is counted one stranger may send a minute, to all
+	// users together. Zero: 3. Negative: any number.
 	StrangerRate int
-	// DomainRate is how many all strangers of one domain may. Zero: 60. Negative:
-	// any number.
+	// DomainRate is how much all strangers of one domain may, and how many reports of
+	// abuse anybody there may send to local domains. Zero: 60. Negative: any number.
 	DomainRate int
-	// Hold takes the messages of strangers; Next does not see them. An error is
-	// answered as such. Nil: they pass.
-	Hold func(ctx context.Context, m *stanza.Stanza) error
+	// Hold takes what is held of strangers, by default their messages; Next does not see
+	// it, unless the host passes it on later. An error is answered as such. Nil: nothing
+	// is held.
+	Hold func(ctx context.Context, st *stanza.Stanza) error
 	// Lists keep out whom they list.
 	Lists []*List
 
@@ -84,6 +86,7 @@ const (
 	ReasonListed  Reason = "listed"  // on a block list
 	ReasonRate    Reason = "rate"    // too much of a stranger, or of the strangers of a domain
 	ReasonHeld    Reason = "held"    // given to Hold
+	ReasonDropped Reason = "dropped" // of a stranger, whom Strangers drops
 )
 
 func (g *Gate) init() {
@@ -148,42 +151,23 @@ func (g *Gate) refuse(ctx context.Context, st *stanza.Stanza) (Reason, error) {
 	if blocked, err := g.blocked(ctx, st.To, st.From); err != nil || blocked {
 		return ReasonBlocked, err
 	}
-	if st.To.Local() == "" || !counts(st) {
-		return "", nil
+	if st.To.Local() != "" {
+		return g.stranger(ctx, st)
 	}
-	known, err := g.known(ctx, st.To.Bare(), st.From.Bare())
-	switch {
-	case err != nil || known:
-		return "", err
-	case !g.spend(st.From):
+	if g.reports(st) && !g.spendDomain(st.From) {
 		return ReasonRate, nil
-	case g.Hold != nil && st.Kind == stanza.Message:
-		return ReasonHeld, nil
 	}
 	return "", nil
 }
 
-// counts reports whether a stanza is one that a stranger may not send often:
-// messages and requests for subscription. Errors and what rooms relay are
-// answers to something, or nobody sees them.
-func counts(st *stanza.Stanza) bool {
-	switch st.Kind {
-	case stanza.Message:
-		return st.Type != stanza.TypeError && st.Type != stanza.GroupChat
-	case stanza.Presence:
-		return st.Type == stanza.Subscribe
-	}
-	return false
-}
-
-// answer is what the sender of something that did not pass is told: nothing
-// that the user being away would not explain, but for rates.
+// answer is what the sender of something that did not pass is told: of users nothing
+// that would differ if there were no such user, for rates would tell who exists.
 func answer(st *stanza.Stanza, why Reason) error {
 	switch {
 	case st.Kind == stanza.Presence, st.Kind == stanza.Message && st.Type == stanza.Headline:
 		return nil
-	case why == ReasonRate:
-		return &stanza.Error{Type: stanza.Wait, Condition: stanza.PolicyViolation, Text: "too many messages to people who do not know you"}
+	case why == ReasonRate && st.To.Local() == "":
+		return &stanza.Error{Type: stanza.Wait, Condition: stanza.PolicyViolation, Text: "too many reports"}
 	}
 	return &stanza.Error{Condition: stanza.ServiceUnavailable}
 }
@@ -228,30 +212,6 @@ func (g *Gate) outbound(ctx context.Context, st *stanza.Stanza) (stop bool, err 
 	return false, nil
 }
 
-// known reports whether sender is no stranger to user.
-func (g *Gate) known(ctx context.Context, user, sender jid.JID) (bool, error) {
-	if _, ok := g.written.get([2]jid.JID{user, sender}); ok {
-		return true, nil
-	}
-	if g.Known == nil {
-		return false, nil
-	}
-	known, err := g.Known(ctx, user, sender)
-	if err != nil {
-		return false, fmt.Errorf("gate: does %s know %s: %w", user, sender, err)
-	}
-	return known, nil
-}
-
-// Contacts knows the contacts of a user: whoever is in the roster, and whoever
-// the user has asked or granted something.
-func Contacts(store roster.Store) func(ctx context.Context, user, sender jid.JID) (bool, error) {
-	return func(ctx context.Context, user, sender jid.JID) (bool, error) {
-		item, err := roster.Get(ctx, store, user, sender)
-		return item.InRoster(), err
-	}
-}
-
 // Features implements [disco.FeatureLister] with what Next can do.
 func (g *Gate) Features() []string {
 	var list []string
@@ -262,13 +222,6 @@ func (g *Gate) Features() []string {
 		list = append(list, NSReporting)
 	}
 	return list
-}
-
-// spend takes one from the budgets of a stranger and of their domain.
-func (g *Gate) spend(sender jid.JID) bool {
-	now := time.Now()
-	one, all := orDefault(g.StrangerRate, 3), orDefault(g.DomainRate, 60)
-	return (one < 0 || spend(g.strangers, sender.Bare(), one, now)) && (all < 0 || spend(g.domains, sender.Host(), all, now))
 }
 
 // errNoOut tells of a Gate that has nowhere to send.

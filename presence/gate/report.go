@@ -103,9 +103,18 @@ func xmppURI(uri string) (jid.JID, bool) {
 	return j, err == nil
 }
 
+// reports tells whether a stanza is a report, and somebody to be told of it.
+func (g *Gate) reports(st *stanza.Stanza) bool {
+	if g.OnReport == nil || st.Kind != stanza.Message || st.Type == stanza.TypeError {
+		return false
+	}
+	_, ok := st.Payload(NSReporting + " report")
+	return ok
+}
+
 // report takes a report that came in, and reports whether that is what st is.
 func (g *Gate) report(ctx context.Context, st *stanza.Stanza) bool {
-	if g.OnReport == nil || st.Kind != stanza.Message || st.Type == stanza.TypeError {
+	if !g.reports(st) {
 		return false
 	}
 	var x reportXML

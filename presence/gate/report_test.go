@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -100,6 +102,33 @@ func TestReportsThatAreNot(t *testing.T) {
 	}
 	if _, err := (gate.Report{Who: romeo}).Message(juliet, romeo); err == nil {
 		t.Error("a report without reason")
+	}
+}
+
+// Reports to a domain are counted for the domain that they come from. Other messages to
+// domains are not.
+func TestReportsAreCounted(t *testing.T) {
+	got, next := 0, new(passes)
+	g := &gate.Gate{Next: next, OnReport: func(context.Context, jid.JID, gate.Report) { got++ }, DomainRate: 5}
+	in := func(from, inner string) error {
+		_, err := g.HandleStanza(t.Context(), stanza.MustParse(`<message from="`+from+`" to="capulet.example">`+inner+`</message>`))
+		return err
+	}
+	const report = `<report xmlns="urn:xmpp:reporting:1" reason="urn:xmpp:reporting:spam"><jid xmlns="urn:xmpp:jid:0">tybalt@capulet.example</jid></report>`
+	for n := range 20 {
+		err := in(fmt.Sprintf("u%d@montague.example", n), report)
+		if (err == nil) != (n < 5) || err != nil && !errors.Is(err, &stanza.Error{Condition: stanza.PolicyViolation}) {
+			t.Errorf("report %d: %v", n, err)
+		}
+	}
+	if got != 5 {
+		t.Errorf("%d reports of a domain, want 5", got)
+	}
+	if err := in("verona.example", report); err != nil || got != 6 {
+		t.Errorf("a report from elsewhere: %v", err)
+	}
+	if err := in("montague.example", "<body>hi</body>"); err != nil || next.n != 1 {
+		t.Errorf("a message to the domain: %v", err)
 	}
 }
 
