@@ -71,7 +71,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{outbox: new(outbox), t: t}
 	s := store.NewMemory()
 	r.must(s.AddUser(t.Context(), juliet, store.TokenHash{}))
-	r.people = newPeople(s, stanza.NewMux(), slog.New(slog.DiscardHandler))
+	r.people = newPeople(s, stanza.NewMux(), nil, slog.New(slog.DiscardHandler))
 	r.gate.Out = r.outbox
 	r.presence.Interval = -1
 	return r
