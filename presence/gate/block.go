@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"isthmus.im/jid"
+	"isthmus.im/roster"
 	"isthmus.im/stanza"
 )
 
@@ -90,54 +91,87 @@ func (g *Gate) blocked(ctx context.Context, user, other jid.JID) (bool, error) {
 }
 
 // Block blocks addresses for a user. Those who may see the user's presence are
-// shown that the user goes away (XEP-0191 section 3.3); their subscriptions stay.
+// shown that the user goes away (XEP-0191 section 3.3); their subscriptions stay. What
+// the user sees of them is not known any more.
 func (g *Gate) Block(ctx context.Context, user jid.JID, addresses ...jid.JID) error {
 	if g.Blocks == nil {
 		return errors.New("gate: no Blocks")
 	}
-	hidden := g.show(ctx, user, addresses, true)
-	return errors.Join(g.Blocks.SetBlocked(ctx, user.Bare(), true, addresses...), hidden)
+	user = user.Bare()
+	items, sessions, failed := g.covered(ctx, user, addresses)
+	errs := []error{failed}
+	for _, it := range items {
+		if !it.Subscription.HasFrom() {
+			continue
+		}
+		for _, p := range sessions {
+			errs = append(errs, g.Send(ctx, &stanza.Stanza{Kind: stanza.Presence, Type: stanza.Unavailable, From: p.From, To: it.Contact}))
+		}
+	}
+	if err := g.Blocks.SetBlocked(ctx, user, true, addresses...); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, it := range items {
+		if it.Subscription.HasTo() && g.OnUnknown != nil {
+			g.OnUnknown(ctx, user, it.Contact)
+		}
+	}
+	return errors.Join(errs...)
 }
 
-// Unblock takes blocks back, and shows the user's presence again to those who
-// may see it.
+// Unblock takes blocks back, and shows the user's presence again to those who may see
+// it. Those whose presence the user may see are probed, and requests without answer
+// sent again, since what they sent meanwhile did not pass.
 func (g *Gate) Unblock(ctx context.Context, user jid.JID, addresses ...jid.JID) error {
 	if g.Blocks == nil {
 		return errors.New("gate: no Blocks")
 	}
-	if err := g.Blocks.SetBlocked(ctx, user.Bare(), false, addresses...); err != nil {
+	user = user.Bare()
+	if err := g.Blocks.SetBlocked(ctx, user, false, addresses...); err != nil {
 		return err
 	}
-	return g.show(ctx, user, addresses, false)
-}
-
-// show sends the presence of a user's sessions, or that they go away, to those
-// of their contacts whom one of the addresses covers.
-func (g *Gate) show(ctx context.Context, user jid.JID, addresses []jid.JID, away bool) error {
-	if g.Presence == nil || g.Roster == nil {
-		return nil
-	}
-	sessions := g.Presence(user.Bare())
-	if len(sessions) == 0 {
-		return nil
-	}
-	items, err := g.Roster.Items(ctx, user.Bare())
-	if err != nil {
-		return fmt.Errorf("gate: roster of %s: %w", user.Bare(), err)
-	}
-	var errs []error
+	items, sessions, err := g.covered(ctx, user, addresses)
+	errs := []error{err}
 	for _, it := range items {
-		if !it.Subscription.HasFrom() || !slices.ContainsFunc(addresses, func(a jid.JID) bool { return Matches(a, it.Contact) }) {
+		if blocked, err := g.blocked(ctx, user, it.Contact); err != nil || blocked { // by another block
+			errs = append(errs, err)
 			continue
 		}
-		for _, p := range sessions {
-			to := *p
-			to.To = it.Contact
-			if away {
-				to = stanza.Stanza{Kind: stanza.Presence, Type: stanza.Unavailable, From: p.From, To: it.Contact}
+		if it.Subscription.HasFrom() {
+			for _, p := range sessions {
+				to := *p
+				to.To = it.Contact
+				errs = append(errs, g.Send(ctx, &to))
 			}
-			errs = append(errs, g.Send(ctx, &to))
+		}
+		ask := &stanza.Stanza{Kind: stanza.Presence, Type: stanza.Probe, From: user, To: it.Contact}
+		switch {
+		case it.Ask:
+			ask.Type = stanza.Subscribe
+			fallthrough
+		case it.Subscription.HasTo():
+			errs = append(errs, g.Send(ctx, ask))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// covered returns the presence of a user's sessions, and those contacts whom one of the
+// addresses covers; none for a user who has no sessions.
+func (g *Gate) covered(ctx context.Context, user jid.JID, addresses []jid.JID) ([]roster.Item, []*stanza.Stanza, error) {
+	if g.Presence == nil || g.Roster == nil {
+		return nil, nil, nil
+	}
+	sessions := g.Presence(user)
+	if len(sessions) == 0 {
+		return nil, nil, nil
+	}
+	items, err := g.Roster.Items(ctx, user)
+	if err != nil {
+		return nil, nil, fmt.Errorf("gate: roster of %s: %w", user, err)
+	}
+	items = slices.DeleteFunc(items, func(it roster.Item) bool {
+		return !slices.ContainsFunc(addresses, func(a jid.JID) bool { return Matches(a, it.Contact) })
+	})
+	return items, sessions, nil
 }

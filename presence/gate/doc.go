@@ -16,9 +16,9 @@
 //
 // What a blocked address sends is answered as for a user who is away: messages
 // and requests with service-unavailable, presence with nothing (XEP-0191 section
-// 3.3). What the user's side would send there is refused with [ErrBlocked], so that
-// presence does not leak either. [Gate.Block] takes the user's presence back
-// first, [Gate.Unblock] shows it again. [Matches] has the rules of which
+// 3.3). What the user sends there is refused with [ErrBlocked], and broadcasts of
+// presence leave them out. [Gate.Block] takes the user's presence back first,
+// [Gate.Unblock] shows it again and asks for theirs. [Matches] has the rules of which
 // addresses a block covers.
 //
 // # Strangers

@@ -30,6 +30,10 @@ type Gate struct {
 	// blocked. Nil: nobody sees presence.
 	Roster   roster.Store
 	Presence func(user jid.JID) []*stanza.Stanza
+	// OnUnknown is told of contacts whose presence a user who is online does not know any
+	// more, having blocked them. It has the form of presence.Service.OnUnknown. Nil:
+	// nobody is.
+	OnUnknown func(ctx context.Context, user, contact jid.JID)
 
 	// Known says whether sender is no stranger to user; both are bare addresses.
 	// Whom the user has sent something since the start, up to MaxKnown addresses,
@@ -173,8 +177,9 @@ func answer(st *stanza.Stanza, why Reason) error {
 }
 
 // Send implements [stanza.Sender]: it passes a stanza to Out unless its sender has
-// blocked its recipient. Such presence is dropped, since a user who blocks
-// somebody looks offline to them; all else is [ErrBlocked]. Errors and results go
+// blocked its recipient. Then it returns [ErrBlocked], but drops what the user did not
+// mean for this recipient alone: probes, unavailable presence, and available presence
+// to a contact who may see it; without Roster, to anybody. Errors and results go
 // through: they answer what was let in.
 func (g *Gate) Send(ctx context.Context, st *stanza.Stanza) error {
 	if stop, err := g.outbound(ctx, st); stop || err != nil {
@@ -200,16 +205,36 @@ func (g *Gate) outbound(ctx context.Context, st *stanza.Stanza) (stop bool, err 
 	switch {
 	case err != nil:
 		return true, err
-	case blocked && st.Kind == stanza.Presence:
-		return true, nil
 	case blocked:
-		return true, ErrBlocked
+		return true, g.refusal(ctx, st)
 	}
 	if st.From.Local() != "" && (st.Kind == stanza.Message || st.Type == stanza.Subscribe || st.Type == stanza.Subscribed) {
 		g.init()
 		g.written.put([2]jid.JID{st.From.Bare(), st.To.Bare()}, struct{}{})
 	}
 	return false, nil
+}
+
+// refusal is what the sender of something to an address that they have blocked is told.
+func (g *Gate) refusal(ctx context.Context, st *stanza.Stanza) error {
+	switch {
+	case st.Kind != stanza.Presence:
+		return ErrBlocked
+	case st.Type == stanza.Probe || st.Type == stanza.Unavailable:
+		return nil
+	case st.Type != "":
+		return ErrBlocked
+	case g.Roster == nil:
+		return nil
+	}
+	it, err := roster.Get(ctx, g.Roster, st.From.Bare(), st.To)
+	switch {
+	case err != nil:
+		return fmt.Errorf("gate: roster of %s: %w", st.From.Bare(), err)
+	case it.Subscription.HasFrom():
+		return nil
+	}
+	return ErrBlocked
 }
 
 // Features implements [disco.FeatureLister] with what Next can do.

@@ -132,20 +132,32 @@ func TestBlockedSenders(t *testing.T) {
 
 func TestBlockedRecipients(t *testing.T) {
 	blocks, out := new(gate.MemBlocks), new(network)
-	g := &gate.Gate{Next: new(passes), Blocks: blocks, Out: out}
+	store := new(roster.MemStore)
+	g := &gate.Gate{Next: new(passes), Blocks: blocks, Out: out, Roster: store}
+	store.Update(t.Context(), juliet, romeo, func(it roster.Item) (roster.Item, error) {
+		it.Subscription = roster.From
+		return it, nil
+	})
 	blocks.SetBlocked(t.Context(), juliet, true, jid.MustParse("montague.example"))
 	for in, want := range map[string]struct {
 		err  bool
 		sent int
 	}{
-		`<message from='juliet@capulet.example' to='romeo@montague.example'/>`:                     {true, 0},
-		`<iq type='get' id='1' from='juliet@capulet.example/a' to='romeo@montague.example/x'/>`:    {true, 0},
-		`<iq type='result' id='1' from='juliet@capulet.example/a' to='romeo@montague.example/x'/>`: {false, 1},
-		`<presence from='juliet@capulet.example/a' to='romeo@montague.example'/>`:                  {false, 0},
-		`<message from='nurse@capulet.example' to='romeo@montague.example'/>`:                      {false, 1},
-		`<message from='juliet@capulet.example' to='romeo@verona.example'/>`:                       {false, 1},
-		`<message type='error' from='juliet@capulet.example' to='romeo@montague.example'/>`:        {false, 1},
-		`<message from='capulet.example' to='romeo@montague.example'/>`:                            {false, 1},
+		`<message from='juliet@capulet.example' to='romeo@montague.example'/>`:                       {true, 0},
+		`<iq type='get' id='1' from='juliet@capulet.example/a' to='romeo@montague.example/x'/>`:      {true, 0},
+		`<iq type='result' id='1' from='juliet@capulet.example/a' to='romeo@montague.example/x'/>`:   {false, 1},
+		`<presence from='juliet@capulet.example/a' to='romeo@montague.example'/>`:                    {false, 0}, // broadcast
+		`<presence from='juliet@capulet.example/a' to='romeo@montague.example/x'/>`:                  {true, 0},  // directed
+		`<presence from='juliet@capulet.example/a' to='paris@montague.example'/>`:                    {true, 0},
+		`<presence type='unavailable' from='juliet@capulet.example/a' to='paris@montague.example'/>`: {false, 0},
+		`<presence type='probe' from='juliet@capulet.example' to='romeo@montague.example'/>`:         {false, 0},
+		`<presence type='subscribe' from='juliet@capulet.example' to='romeo@montague.example'/>`:     {true, 0},
+		`<presence type='subscribed' from='juliet@capulet.example' to='romeo@montague.example'/>`:    {true, 0},
+		`<presence type='unsubscribed' from='juliet@capulet.example' to='romeo@montague.example'/>`:  {true, 0},
+		`<message from='nurse@capulet.example' to='romeo@montague.example'/>`:                        {false, 1},
+		`<message from='juliet@capulet.example' to='romeo@verona.example'/>`:                         {false, 1},
+		`<message type='error' from='juliet@capulet.example' to='romeo@montague.example'/>`:          {false, 1},
+		`<message from='capulet.example' to='romeo@montague.example'/>`:                              {false, 1},
 	} {
 		err := g.Send(t.Context(), stanza.MustParse(in))
 		if (err != nil) != want.err || want.err && !errors.Is(err, gate.ErrBlocked) || len(out.take()) != want.sent {
@@ -161,20 +173,26 @@ func TestBlockedRecipients(t *testing.T) {
 	}
 }
 
-// Whoever is blocked sees the user go away, and come back when unblocked.
+// Whoever is blocked sees the user go away, and come back when unblocked. The user does
+// not know their presence meanwhile, and asks for it afterwards.
 func TestBlockHidesPresence(t *testing.T) {
 	out, store := new(network), new(roster.MemStore)
 	for contact, sub := range map[string]roster.Subscription{
 		"romeo@montague.example": roster.Both, "benvolio@montague.example": roster.To, "tybalt@capulet.example": roster.From,
+		"paris@montague.example": roster.None,
 	} {
 		store.Update(t.Context(), juliet, jid.MustParse(contact), func(it roster.Item) (roster.Item, error) {
-			it.Subscription = sub
+			it.Subscription, it.Ask = sub, sub == roster.None
 			return it, nil
 		})
 	}
-	g := &gate.Gate{Next: new(passes), Blocks: new(gate.MemBlocks), Out: out, Roster: store, Presence: func(jid.JID) []*stanza.Stanza {
-		return []*stanza.Stanza{stanza.MustParse(`<presence from='juliet@capulet.example/balcony'><show>away</show></presence>`)}
-	}}
+	var unknown []string
+	g := &gate.Gate{OnUnknown: func(_ context.Context, user, contact jid.JID) {
+		unknown = append(unknown, user.String()+" "+contact.String())
+	},
+		Next: new(passes), Blocks: new(gate.MemBlocks), Out: out, Roster: store, Presence: func(jid.JID) []*stanza.Stanza {
+			return []*stanza.Stanza{stanza.MustParse(`<presence from='juliet@capulet.example/balcony'><show>away</show></presence>`)}
+		}}
 	domain := jid.MustParse("montague.example")
 	if err := g.Block(t.Context(), juliet, domain); err != nil {
 		t.Fatal(err)
@@ -182,11 +200,28 @@ func TestBlockHidesPresence(t *testing.T) {
 	if got, want := out.take(), []string{`<presence from="juliet@capulet.example/balcony" to="romeo@montague.example" type="unavailable"/>`}; !slices.Equal(got, want) {
 		t.Errorf("blocking sends %v, want %v", got, want)
 	}
+	slices.Sort(unknown)
+	if want := []string{"juliet@capulet.example benvolio@montague.example", "juliet@capulet.example romeo@montague.example"}; !slices.Equal(unknown, want) {
+		t.Errorf("unknown are %v, want %v", unknown, want)
+	}
 	if err := g.Unblock(t.Context(), juliet, domain); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := out.take(), []string{`<presence from="juliet@capulet.example/balcony" to="romeo@montague.example"><show>away</show></presence>`}; !slices.Equal(got, want) {
+	got, want := out.take(), []string{
+		`<presence from="juliet@capulet.example" to="benvolio@montague.example" type="probe"/>`,
+		`<presence from="juliet@capulet.example" to="paris@montague.example" type="subscribe"/>`,
+		`<presence from="juliet@capulet.example" to="romeo@montague.example" type="probe"/>`,
+		`<presence from="juliet@capulet.example/balcony" to="romeo@montague.example"><show>away</show></presence>`,
+	}
+	if slices.Sort(got); !slices.Equal(got, want) {
 		t.Errorf("unblocking sends %v, want %v", got, want)
+	}
+	// Another block still covers them.
+	if err := errors.Join(g.Block(t.Context(), juliet, domain, romeo), g.Unblock(t.Context(), juliet, romeo)); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.take(); len(got) != 1 {
+		t.Errorf("blocking twice and unblocking once sends %v", got)
 	}
 }
 
