@@ -80,7 +80,11 @@ func (l *link) wrote(c *conn) func(*entry) {
 	}
 	return func(e *entry) {
 		l.s.deliveries.change(e.track, StateSent, e.wrote, nil)
-		recorder.stanza(l.route, stanzaOut, e.st)
+		what := stanzaOut
+		if e.tries > 1 {
+			what = stanzaAgain
+		}
+		recorder.stanza(l.route, what, e.st)
 		if trace != nil {
 			trace(e.st)
 		}

@@ -49,6 +49,7 @@ const (
 	stanzaIn       eventKind = iota + 1 // the peer sent a stanza
 	stanzaAccepted                      // the host has a stanza sent
 	stanzaOut                           // it was written to a stream
+	stanzaAgain                         // and once more, as it may not have arrived
 	streamOpened
 	streamClosed
 	streamBroke   // by the network's fault
@@ -167,8 +168,9 @@ func (s *Server) Recordings() []Route {
 }
 
 // WriteRecording writes what Config.Record has kept of a route, as a transcript
-// that package s2stest can play: stanzas in both directions, and when streams
-// were opened and lost. Nobody's words are in it: texts are replaced by their
+// that package s2stest can play: stanzas in both directions, those that were
+// written to a stream which broke and had to be written again ("lost"), and when
+// streams were opened and lost. Nobody's words are in it: texts are replaced by their
 // length, addresses keep their domain and get pseudonyms that are the same
 // throughout the life of the server, and attributes are left as they are only
 // where they are of the protocol. It returns [ErrNoRecording], or the error of w.
@@ -191,7 +193,8 @@ func (s *Server) WriteRecording(w io.Writer, r Route) error {
 
 // appendEvents writes the lines of events.
 func appendEvents(text []byte, events []recorded, r Route) []byte {
-	faults := faultsOf(events)
+	lost, ends := lostOf(events)
+	faults := faultsOf(events, ends)
 	last := events[0].at
 	for i, e := range events {
 		if wait := e.at.Sub(last).Truncate(time.Millisecond); wait > 0 {
@@ -202,19 +205,44 @@ func appendEvents(text []byte, events []recorded, r Route) []byte {
 			text = fmt.Appendf(text, "%s: %s %s\n", fault, r.Local, r.Remote)
 		}
 		format := map[eventKind]string{
-			stanzaIn: "send: %s\n", stanzaAccepted: "host: %s\n", stanzaOut: "got: %s\n",
+			stanzaIn: "send: %s\n", stanzaAccepted: "host: %s\n", stanzaOut: "got: %s\n", stanzaAgain: "got: %s\n",
 			streamOpened: "# %s stream opened\n", streamClosed: "# %s stream closed\n", streamBroke: "# %s stream broke\n",
 			attemptFailed: "# attempt failed at stage %s\n",
 		}[e.what]
+		if lost[i] {
+			format = "lost: %s\n"
+		}
 		text = fmt.Appendf(text, format, e.text)
 	}
 	return text
 }
 
+// lostOf says which stanzas were written in vain: those that were written again
+// behind the end of a stream; and which ends those were.
+func lostOf(events []recorded) (lost, ends map[int]bool) {
+	lost, ends = make(map[int]bool), make(map[int]bool)
+	end := -1 // of the last stream that ended
+	for i, e := range events {
+		switch e.what {
+		case streamBroke, streamClosed:
+			end = i
+		case stanzaAgain:
+			for j := end - 1; j >= 0; j-- {
+				if before := events[j]; (before.what == stanzaOut || before.what == stanzaAgain) && before.text == e.text && !lost[j] {
+					lost[j], ends[end] = true, true
+					break
+				}
+			}
+		}
+	}
+	return lost, ends
+}
+
 // faultsOf says what happened to the network, and before which event. An
 // outage, from the loss of a stream through failed attempts to the next stream,
-// is a cut that heals then; a loss without failed attempts is a reset.
-func faultsOf(events []recorded) map[int]string {
+// is a cut that heals then; a loss without failed attempts is a reset, and so is
+// any other end of a stream that left stanzas in doubt.
+func faultsOf(events []recorded, doubtful map[int]bool) map[int]string {
 	faults := make(map[int]string)
 	lost, failed := -1, false // where the present fault began, and whether attempts have failed
 	begin := func(i int) {
@@ -225,18 +253,18 @@ func faultsOf(events []recorded) map[int]string {
 		lost = i
 	}
 	for i, e := range events {
-		switch e.what {
-		case stanzaIn, stanzaOut, streamOpened:
+		switch {
+		case e.what == stanzaIn, e.what == stanzaOut, e.what == stanzaAgain, e.what == streamOpened:
 			if failed {
 				faults[i] = "heal"
 			}
 			lost, failed = -1, false
-		case streamBroke:
+		case e.what == streamBroke, doubtful[i]:
 			if lost < 0 {
 				begin(i)
 				faults[lost] = "reset"
 			}
-		case attemptFailed:
+		case e.what == attemptFailed:
 			if lost < 0 {
 				begin(i)
 			}

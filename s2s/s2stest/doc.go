@@ -145,7 +145,8 @@
 // and so on, also in inputs; {x7} is seven bytes of text.
 //
 // [Replay] plays what the flight recorder of a server has kept (Config.Record of
-// package s2s), which has the same form.
+// package s2s), which has the same form and one output more: "lost", a stanza
+// that was written to a stream which then broke, and was written again later.
 //
 // # Failures
 //

@@ -209,6 +209,21 @@ func (n *Network) HalfOpen(a, b string) {
 	})
 }
 
+// swallow lets nothing arrive any more of what one server writes on the present
+// connections to another that it has opened, or on those that the other has.
+func (n *Network) swallow(from, to string, opened bool) {
+	n.t.Helper()
+	names := ascii(n.t, []string{from, to})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	d := n.way(names)
+	for _, w := range n.wires[pathOf(d.from, d.to)] {
+		if (w.from == d.from) == opened {
+			w.end(d).SetFault(memnet.Fault{Lose: true})
+		}
+	}
+}
+
 // between does something about the path between two servers.
 func (n *Network) between(a, b string, do func(path [2]string)) {
 	n.t.Helper()

@@ -2,6 +2,8 @@ package s2stest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -18,24 +20,35 @@ import (
 // Replay plays what [s2s.Server.WriteRecording] wrote, in virtual time: a server
 // with cfg, whose domains, handler and recorder are replaced, sends what the
 // host of the recorded server sent, a peer what the recorded peer sent, at the
-// recorded times and through the recorded outages. The test fails unless the
-// peer is written the same stanzas in the same order. It returns the recording
+// recorded times and through the recorded outages; what the recording calls lost
+// is lost again. The test fails unless the peer gets the same stanzas in the same
+// order. It returns the recording
 // of the replay, which differs from the one that was played in times alone, and
 // not even in those if nothing was random or took time.
 func Replay(t *testing.T, recording io.Reader, cfg s2s.Config) (again string) {
 	t.Helper()
-	text, err := io.ReadAll(recording)
+	again, err := play(t, recording, cfg)
 	if err != nil {
 		t.Fatalf("s2stest: %v", err)
 	}
+	return again
+}
+
+// play is Replay with an error for what is not as it was recorded.
+func play(t *testing.T, recording io.Reader, cfg s2s.Config) (again string, different error) {
+	t.Helper()
+	text, err := io.ReadAll(recording)
+	if err != nil {
+		return "", err
+	}
 	lines, err := transcript.Parse(string(text))
 	if err != nil {
-		t.Fatalf("s2stest: %v", err)
+		return "", err
 	}
 	r := &replay{lines: lines}
 	local, remote := r.first("server"), r.first("peer")
 	if local == "" || remote == "" {
-		t.Fatalf("s2stest: not a recording: it names no server or no peer")
+		return "", errors.New("not a recording: it names no server or no peer")
 	}
 	route := s2s.Route{Local: jid.MustParse(local), Remote: jid.MustParse(remote)}
 	want := values(lines, "got")
@@ -44,16 +57,23 @@ func Replay(t *testing.T, recording io.Reader, cfg s2s.Config) (again string) {
 		cfg.Domains, cfg.Services = nil, []string{local}
 		cfg.Handler, cfg.Record = stanza.HandlerFunc(r.handle), 4*len(lines)+100
 		s := n.newScript(nil)
-		fed := n.Server(cfg)
-		written := func() []string {
+		var fed *s2s.Server
+		soFar := func() []transcript.Line {
 			var b strings.Builder
 			if fed.WriteRecording(&b, route) != nil {
 				return nil
 			}
-			again = b.String()
-			lines, _ := transcript.Parse(again)
-			return values(lines, "got")
+			lines, _ := transcript.Parse(b.String())
+			return lines
 		}
+		if len(values(lines, "lost")) > 0 {
+			cfg.Trace = before(cfg.Trace, func(i s2s.StreamInfo) {
+				if r.lost(soFar()) {
+					n.swallow(local, remote, i.Outgoing)
+				}
+			})
+		}
+		fed = n.Server(cfg)
 		for _, l := range r.inputs() {
 			s.step(l)
 			if l.Key == "heal" {
@@ -66,25 +86,68 @@ func Replay(t *testing.T, recording io.Reader, cfg s2s.Config) (again string) {
 			}
 		}
 		for range 600 { // what waits for the next attempt to connect
-			if len(written()) >= len(want) {
+			if len(values(soFar(), "got")) >= len(want) {
 				break
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
 		}
-		got := written()
+		played := soFar()
+		again = transcript.Format(played)
+		got := values(played, "got")
 		for i := range max(len(got), len(want)) {
 			a, b := at(want, i), at(got, i)
 			if a != b {
-				t.Fatalf("s2stest: stanza %d of the replay\nwant %s\ngot  %s", i+1, a, b)
+				different = fmt.Errorf("stanza %d of the replay\nwant %s\ngot  %s", i+1, a, b)
+				return
 			}
 		}
 	})
-	return again
+	return again, different
 }
 
 // replay is a recording that is being played.
 type replay struct{ lines []transcript.Line }
+
+// before returns a trace that calls out before a stanza is written, and then does
+// what t does.
+func before(t *s2s.Trace, out func(s2s.StreamInfo)) *s2s.Trace {
+	var both s2s.Trace
+	if t != nil {
+		both = *t
+	}
+	then := both.StanzaOut
+	both.StanzaOut = func(i s2s.StreamInfo, st *stanza.Stanza) {
+		out(i)
+		if then != nil {
+			then(i, st)
+		}
+	}
+	return &both
+}
+
+// written reports whether a line is about a stanza that was written to a stream.
+func written(l transcript.Line) bool { return l.Key == "got" || l.Key == "lost" }
+
+// lost reports whether the last stanza that a replay has written was lost when
+// it was written as often as this in the recording.
+func (r *replay) lost(played []transcript.Line) bool {
+	last, times := "", 0
+	for _, l := range slices.Backward(played) {
+		if written(l) && (times == 0 || l.Value == last) {
+			last = l.Value
+			times++
+		}
+	}
+	for _, l := range r.lines {
+		if written(l) && l.Value == last {
+			if times--; times == 0 {
+				return l.Key == "lost"
+			}
+		}
+	}
+	return false
+}
 
 // first returns the first value of a key.
 func (r *replay) first(key string) string {
@@ -141,7 +204,9 @@ func (r *replay) inputs() (list []transcript.Line) {
 // the recording begins. Answers are not, as the server gives those again.
 func (r *replay) causeless(i int) bool {
 	l := r.lines[i]
-	if l.Key != "got" || slices.ContainsFunc(r.lines[:i], func(o transcript.Line) bool { return o.Key == "host" && o.Value == l.Value }) {
+	if !written(l) || slices.ContainsFunc(r.lines[:i], func(o transcript.Line) bool {
+		return (o.Key == "host" || o.Key == "lost") && o.Value == l.Value
+	}) {
 		return false
 	}
 	st, err := stanza.Parse([]byte(fillText(l.Value)))

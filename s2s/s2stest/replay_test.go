@@ -132,3 +132,170 @@ func TestReplayOfTheEnd(t *testing.T) {
 	}
 	s2stest.Replay(t, strings.NewReader(text), s2s.Config{})
 }
+
+// A replay fails unless everything is as it was recorded.
+func TestReplayOfAnotherStory(t *testing.T) {
+	text := recorded(t, 1000, func(fed *s2s.Server, romeo *s2stest.Peer) {
+		romeo.Send(hi)
+		time.Sleep(time.Second)
+		romeo.Send(`<iq type="get" id="2" from="montague.example" to="capulet.example"><ping xmlns="urn:xmpp:ping"/></iq>`)
+		time.Sleep(time.Second)
+		fed.Send(t.Context(), text("good night"))
+	})
+	change := func(old, new string) func(string) string {
+		return func(text string) string { return strings.Replace(text, old, new, 1) }
+	}
+	for _, c := range []struct {
+		name   string
+		change func(string) string
+		want   string
+	}{
+		{"nothing", change("", ""), ""},
+		{"another answer", change("id='2' type='result'/>\nwait", "id='2' type='error'/>\nwait"), "stanza 2 of the replay"},
+		{"another message of the host's", change("host: <message ", "host: <message xml:lang='de' "), "stanza 2 of the replay"},
+		{"another order", func(text string) string {
+			lines := strings.Split(text, "\n")
+			var got []int
+			for i, l := range lines {
+				if strings.HasPrefix(l, "got: ") {
+					got = append(got, i)
+				}
+			}
+			lines[got[0]], lines[got[1]] = lines[got[1]], lines[got[0]]
+			return strings.Join(lines, "\n")
+		}, "stanza 1 of the replay"},
+		{"less", func(text string) string { return text[:strings.LastIndex(text, "got: ")] }, "want (nothing)"},
+		{"more", func(text string) string {
+			return text + "got: <iq id='3' type='result' from='capulet.example' to='montague.example'/>\n"
+		}, "got  (nothing)"},
+		{"no names", change("peer: ", "pear: "), "not a recording"},
+		{"no transcript", change("server: ", "server "), "no key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := s2stest.Difference(t, c.change(text))
+			if !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("failed with %q, want %q in it; played\n%s", got, c.want, c.change(text))
+			}
+		})
+	}
+}
+
+// What was in doubt when a stream broke is lost again, and sent again, when the
+// recording of it is played, whatever broke the stream.
+func TestReplayOfDoubt(t *testing.T) {
+	say := func(fed *s2s.Server, bodies ...string) {
+		for _, b := range bodies {
+			fed.Send(context.Background(), text(b))
+		}
+	}
+	for _, c := range []struct {
+		name string
+		lost int
+		play func(fed *s2s.Server, romeo *s2stest.Peer)
+	}{
+		{"half-open", 3, func(fed *s2s.Server, romeo *s2stest.Peer) {
+			say(fed, "one")
+			time.Sleep(time.Minute)
+			romeo.Network().HalfOpen(here, there)
+			for range 3 {
+				say(fed, "art thou there?")
+				time.Sleep(time.Second)
+			}
+			romeo.Network().Reset(here, there)
+			time.Sleep(time.Minute)
+			say(fed, "good night")
+		}},
+		{"half-open until somebody notices", 2, func(fed *s2s.Server, romeo *s2stest.Peer) {
+			say(fed, "one")
+			time.Sleep(time.Minute)
+			romeo.Network().HalfOpen(here, there)
+			say(fed, "two", "three")
+			time.Sleep(10 * time.Minute)
+			say(fed, "good night")
+		}},
+		{"the first of a stream", 2, func(fed *s2s.Server, romeo *s2stest.Peer) {
+			romeo.Network().Impair(there, here, s2stest.Impairment{Delay: time.Second})
+			say(fed, "one", "two")
+			for len(fed.Streams()) == 0 {
+				time.Sleep(10 * time.Millisecond)
+			}
+			synctest.Wait() // they are written, and not acknowledged
+			romeo.Network().Reset(here, there)
+			romeo.Network().Impair(there, here, s2stest.Impairment{})
+			time.Sleep(time.Minute)
+			say(fed, "good night")
+		}},
+		{"reset", 1, func(fed *s2s.Server, romeo *s2stest.Peer) {
+			say(fed, "one")
+			time.Sleep(time.Minute)
+			romeo.Network().Impair(here, there, s2stest.Impairment{ResetAfter: 100, Once: true})
+			say(fed, strings.Repeat("x", 1000))
+			time.Sleep(time.Minute)
+			say(fed, "good night")
+		}},
+		{"silence and an outage", 2, func(fed *s2s.Server, romeo *s2stest.Peer) {
+			say(fed, "one")
+			time.Sleep(time.Minute)
+			romeo.Network().Impair(here, there, s2stest.Impairment{Lose: true})
+			say(fed, "two", "three")
+			time.Sleep(2 * time.Minute)
+			romeo.Network().Impair(here, there, s2stest.Impairment{})
+			time.Sleep(2 * time.Minute)
+			say(fed, "good night")
+		}},
+		{"one way, while the peer talks on", 4, func(fed *s2s.Server, romeo *s2stest.Peer) {
+			romeo.Send(hi)
+			time.Sleep(time.Minute)
+			romeo.Network().Impair(here, there, s2stest.Impairment{Lose: true})
+			say(fed, "two")
+			for range 3 { // each is answered
+				romeo.Send(strings.Replace(hi, "hi<", "what?<", 1))
+				time.Sleep(time.Second)
+			}
+			romeo.Network().Impair(here, there, s2stest.Impairment{})
+			romeo.Network().Reset(here, there)
+			time.Sleep(time.Minute)
+			say(fed, "good night")
+		}},
+		{"answers of the server", 1, func(fed *s2s.Server, romeo *s2stest.Peer) {
+			const ping = `<iq type="get" id="p" from="montague.example" to="capulet.example"><ping xmlns="urn:xmpp:ping"/></iq>`
+			romeo.Send(ping)
+			time.Sleep(time.Minute)
+			romeo.Network().Impair(here, there, s2stest.Impairment{Lose: true})
+			romeo.Send(strings.Replace(ping, `id="p"`, `id="q"`, 1))
+			time.Sleep(time.Second)
+			romeo.Network().Impair(here, there, s2stest.Impairment{})
+			romeo.Network().Reset(here, there)
+			time.Sleep(time.Minute)
+			say(fed, "good night")
+		}},
+		{"twice", 4, func(fed *s2s.Server, romeo *s2stest.Peer) {
+			say(fed, "one")
+			time.Sleep(time.Minute)
+			for range 2 {
+				romeo.Network().HalfOpen(here, there)
+				say(fed, "art thou there?", "or not?")
+				time.Sleep(time.Second)
+				romeo.Network().Reset(here, there)
+				time.Sleep(time.Minute)
+			}
+			say(fed, "good night")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := recorded(t, 1000, c.play)
+			if got := strings.Count(text, "\nlost: "); got != c.lost {
+				t.Errorf("%d stanzas lost, want %d", got, c.lost)
+			}
+			again := s2stest.Replay(t, strings.NewReader(text), s2s.Config{})
+			for _, key := range []string{"\nlost: ", "\ngot: "} {
+				if got, want := strings.Count(again, key), strings.Count(text, key); got != want {
+					t.Errorf("%d times %q, want %d", got, key, want)
+				}
+			}
+			if t.Failed() {
+				t.Logf("played\n%s\nand got\n%s", text, again)
+			}
+		})
+	}
+}
