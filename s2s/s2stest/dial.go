@@ -72,7 +72,6 @@ func (n *Network) listen(domains []string, direct bool) net.Listener {
 		n.names.at(service + name).srv = []net.SRV{{Target: host + ".", Port: ap.Port(), Priority: 10, Weight: 5}}
 	}
 	n.mu.Unlock()
-	n.t.Cleanup(func() { l.Close() })
 	return l
 }
 

@@ -3,27 +3,57 @@
 // real stream negotiation of package s2s in between.
 //
 // A test makes a [Network], starts the server under test on it and lets a
-// [Peer], a remote server that does what the test says, talk to it:
+// [Peer], a remote server that does what the test says, talk to it. A complete
+// file:
 //
-//	net := s2stest.NewNetwork(t)
-//	fed := net.Server(s2s.Config{Domains: []string{"capulet.example"}, Handler: mux})
-//	romeo := net.Peer("montague.example")
-//	romeo.Send(`<message from="romeo@montague.example" to="juliet@capulet.example"><body>but soft</body></message>`)
-//	romeo.Expect(`<message from="juliet@capulet.example"><body>art thou not Romeo?</body></message>`)
+//	package bot_test
 //
-// [Pair] does the first three lines in one.
+//	import (
+//		"context"
+//		"testing"
+//		"testing/synctest"
+//		"time"
+//
+//		"isthmus.im/s2s"
+//		"isthmus.im/s2s/s2stest"
+//		"isthmus.im/stanza"
+//	)
+//
+//	// A bot greets whoever writes to it, when the network is down a little later.
+//	func TestBot(t *testing.T) {
+//		synctest.Test(t, func(t *testing.T) {
+//			mux := stanza.NewMux()
+//			mux.HandleMessage("", stanza.HandlerFunc(func(_ context.Context, m *stanza.Stanza) (*stanza.Stanza, error) {
+//				return stanza.Text(m.To, m.From, "Hello, "+m.From.Local()+"!"), nil
+//			}))
+//			network := s2stest.NewNetwork(t)
+//			network.Server(s2s.Config{Services: []string{"bot.example"}, Handler: mux})
+//			romeo := network.Peer("montague.example")
+//
+//			const hi = `<message from="romeo@montague.example" to="bot.example"><body>hi</body></message>`
+//			const hello = `<message from="bot.example" to="romeo@montague.example"><body>Hello, romeo!</body></message>`
+//			romeo.Send(hi)
+//			romeo.Expect(hello)
+//
+//			network.Cut("bot.example", "montague.example")
+//			romeo.Send(hi)
+//			romeo.Quiet(time.Minute)
+//			network.Heal("bot.example", "montague.example")
+//			time.Sleep(time.Minute) // servers pause between attempts
+//			romeo.Expect(hello)
+//		})
+//	}
+//
+// [Pair] makes a network, a server and a peer in one. A host that calls [s2s.New]
+// itself gives it a Config of [Network.Config] and a listener of
+// [Network.Listen].
 //
 // Everything waits on channels, conditions and timers, so a test may run inside
-// a [testing/synctest] bubble, where outages of hours take no time:
-//
-//	synctest.Test(t, func(t *testing.T) {
-//		...
-//		net.Cut("capulet.example", "montague.example")
-//		time.Sleep(10 * time.Minute)
-//	})
-//
-// Without a bubble it works too, in real time. Networks share nothing, so tests
-// may run in parallel.
+// a [testing/synctest] bubble, as this one does, where outages of hours take no
+// time. The network has to be made in the bubble, too: one from outside ends the
+// program with "wake of synctest goroutine from outside bubble". Without a
+// bubble it works as well, in real time. Networks share nothing, so tests may run
+// in parallel.
 //
 // # Faults
 //
@@ -153,6 +183,29 @@
 // Methods of this package fail the test rather than return errors, and must be
 // called from the test's goroutine unless they say otherwise. A stanza that a
 // Peer received and nobody asked for fails the test at its end, see
-// [Peer.Ignore]. All goroutines end with the test. Programs that are no tests
-// can use the package as well, see [TB].
+// [Peer.Ignore]. In a bubble that includes what is on its way then, unless a
+// delay holds it up; in real time a test that wants to be sure ends with
+// [Peer.Quiet].
+//
+// Subtests may share a network, and a peer by means of [Peer.In]: what goes wrong
+// in a subtest must fail that, which the peer of its parent cannot do.
+//
+//	for _, c := range cases {
+//		t.Run(c.name, func(t *testing.T) {
+//			romeo := romeo.In(t)
+//			romeo.Send(c.send)
+//			romeo.Expect(c.want)
+//		})
+//	}
+//
+// As [testing/synctest] allows no t.Run in a bubble, such a test runs in real
+// time, or has a bubble and a network in each subtest.
+//
+// A test in a bubble that waits for what never comes is no deadlock for Go, since
+// timers of servers go off for ever. After a year of virtual time, which takes no
+// time, the network fails it, shows what peers have sent and received and where
+// all goroutines wait, and closes its servers; then the bubble ends.
+//
+// All goroutines end with the test. Programs that are no tests can use the
+// package as well, see [TB].
 package s2stest

@@ -79,15 +79,15 @@ func Example_outage() {
 		inbox <- m
 		return nil
 	}))
-	net := s2stest.NewNetwork(t)
-	fed := net.Server(s2s.Config{
+	network := s2stest.NewNetwork(t)
+	fed := network.Server(s2s.Config{
 		Domains: []string{"capulet.example"},
 		Handler: mux,
 		Limits:  s2s.Limits{QueueAge: 50 * time.Millisecond}, // unset: 5 minutes
 	})
-	net.Peer("montague.example")
+	network.Peer("montague.example")
 
-	net.Cut("capulet.example", "montague.example")
+	network.Cut("capulet.example", "montague.example")
 	m := stanza.Text(jid.MustParse("juliet@capulet.example"), jid.MustParse("romeo@montague.example"), "art thou there?")
 	fmt.Println("accepted:", fed.Send(t.Context(), m) == nil)
 	bounce := <-inbox
@@ -151,10 +151,10 @@ func Example_hostile() {
 		fmt.Println("deceived by", m.From)
 		return nil
 	}))
-	net := s2stest.NewNetwork(t)
-	net.Server(s2s.Config{Domains: []string{"capulet.example"}, Handler: mux})
+	network := s2stest.NewNetwork(t)
+	network.Server(s2s.Config{Domains: []string{"capulet.example"}, Handler: mux})
 
-	mallory := net.Raw("mallory.example", "capulet.example")
+	mallory := network.Raw("mallory.example", "capulet.example")
 	mallory.Authenticate() // as itself
 	mallory.Put(`<message from="romeo@montague.example" to="juliet@capulet.example"><body>it is I</body></message>`)
 	answer := mallory.Rest()
@@ -171,11 +171,11 @@ func ExampleNetwork_PeerLike() {
 	echo := stanza.HandlerFunc(func(_ context.Context, m *stanza.Stanza) (*stanza.Stanza, error) {
 		return stanza.Text(m.To, m.From, m.Body()), nil
 	})
-	net := s2stest.NewNetwork(t)
-	net.Server(s2s.Config{Services: []string{"echo.example"}, Handler: echo})
+	network := s2stest.NewNetwork(t)
+	network.Server(s2s.Config{Services: []string{"echo.example"}, Handler: echo})
 	for _, like := range []s2stest.Personality{s2stest.Prosody, s2stest.Ejabberd} {
 		domain := strings.ToLower(like.String()) + ".example"
-		peer := net.PeerLike(like, domain)
+		peer := network.PeerLike(like, domain)
 		peer.Send(`<message from="romeo@` + domain + `" to="echo.example"><body>but soft</body></message>`)
 		peer.Expect(`<message to="romeo@` + domain + `"><body>but soft</body></message>`)
 		fmt.Println(like, "is heard")

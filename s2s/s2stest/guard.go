@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -77,5 +78,32 @@ func (n *Network) end(s *server) {
 	n.within(name, s.close)
 	if !s.guard.returned() {
 		n.t.Errorf("s2stest: a handler of %s has not returned within %v:\n%s", name, patience, goroutines())
+	}
+}
+
+// eternity is a time that no test waits for. A test that waits for what never
+// comes gets there, in virtual time: timers of servers go off for ever, so that
+// what is a deadlock for the test is none for the bubble.
+const eternity = 366 * 24 * time.Hour
+
+// stuck fails a test that waits for ever, and ends all that keeps time running,
+// so that the bubble says where everybody waits.
+func (n *Network) stuck() {
+	n.mu.Lock()
+	servers, peers := slices.Clone(n.servers), slices.Clone(n.peers)
+	n.mu.Unlock()
+	text := ""
+	for _, p := range peers {
+		text += p.past() + "\n"
+	}
+	n.printSeed()
+	n.t.Errorf("s2stest: the test has waited for a year of virtual time\n%s%s", text, goroutines())
+	for _, s := range servers {
+		s.Close()
+	}
+	for _, p := range peers {
+		if srv := p.engine(); srv != nil {
+			srv.close()
+		}
 	}
 }

@@ -5,8 +5,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
+	"testing/synctest"
+	"time"
 
 	"isthmus.im/internal/memnet"
 	"isthmus.im/internal/testca"
@@ -36,6 +40,9 @@ type Network struct {
 	peers     []*Peer
 	script    *script // the transcript that is being played; nil: none
 	closed    bool
+
+	level slog.LevelVar // of the logs
+	watch *time.Timer   // for tests that never end
 }
 
 // server is a running server.
@@ -46,9 +53,9 @@ type server struct {
 	serving sync.WaitGroup
 }
 
-// NewNetwork returns an empty network. It closes with the test: first the
-// servers under test, so that what peers have received comes back to no
-// handler, then the peers.
+// NewNetwork returns an empty network. In a bubble it has to be made there, not
+// outside. It closes with the test: first the servers under test, so that what
+// peers have received comes back to no handler, then the peers, then listeners.
 func NewNetwork(t TB) *Network {
 	n := &Network{
 		t: t, ca: testca.New(), seed: newSeed(t),
@@ -61,13 +68,18 @@ func NewNetwork(t TB) *Network {
 		wires:     make(map[[2]string][]*wire),
 		dialled:   make(map[way]uint64),
 	}
+	n.level.Set(slog.LevelDebug)
+	n.watch = time.AfterFunc(eternity, n.stuck)
 	t.Cleanup(n.close)
 	return n
 }
 
 func (n *Network) close() {
+	n.watch.Stop()
+	settle()
+	n.level.Set(slog.LevelWarn) // that connections end now is no news
 	n.mu.Lock()
-	servers, peers := n.servers, n.peers
+	servers, peers := slices.Clone(n.servers), slices.Clone(n.peers)
 	n.mu.Unlock()
 	for _, p := range peers {
 		p.finish()
@@ -81,14 +93,25 @@ func (n *Network) close() {
 		}
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.closed = true
 	for c := range n.questions {
 		c.Cut()
 	}
-	if n.t.Failed() {
-		fmt.Fprintf(n.t.Output(), "s2stest: to repeat what was random: %s=%d\n", seedVariable, n.seed)
+	listeners := slices.Collect(maps.Values(n.listeners))
+	n.mu.Unlock()
+	for _, l := range listeners {
+		l.Close()
 	}
+	if n.t.Failed() {
+		n.printSeed()
+	}
+}
+
+// settle lets what is under way arrive: in a bubble, where it is known when that
+// is. Elsewhere Wait panics.
+func settle() {
+	defer func() { recover() }()
+	synctest.Wait()
 }
 
 func (s *server) close() {
@@ -121,7 +144,10 @@ func (n *Network) Server(cfg s2s.Config) *s2s.Server {
 	return s.Server
 }
 
-func (n *Network) start(cfg s2s.Config) *server {
+// Config returns cfg as [Network.Server] would use it, for hosts that call
+// [s2s.New] themselves. Such a server has to be given a listener of
+// [Network.Listen] to serve, and to be closed by the test.
+func (n *Network) Config(cfg s2s.Config) s2s.Config {
 	n.t.Helper()
 	names := append(append([]string{}, cfg.Domains...), cfg.Services...)
 	if len(names) == 0 {
@@ -140,9 +166,16 @@ func (n *Network) start(cfg s2s.Config) *server {
 		cfg.Dialer = n.Dialer(names[0])
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(n.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("server", names[0])
+		cfg.Logger = slog.New(slog.NewTextHandler(n.t.Output(), &slog.HandlerOptions{Level: &n.level})).With("server", names[0])
 	}
 	cfg.Reach.Private = true
+	return cfg
+}
+
+func (n *Network) start(cfg s2s.Config) *server {
+	n.t.Helper()
+	cfg = n.Config(cfg)
+	names := append(append([]string{}, cfg.Domains...), cfg.Services...)
 	var watch *guard
 	if cfg.Handler != nil {
 		watch, cfg.Handler = newGuard(cfg.Handler)

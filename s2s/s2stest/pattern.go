@@ -39,7 +39,7 @@ func (n *node) compare(got *node, seen, fresh map[string]string) string {
 	if n.XMLName.Local != got.XMLName.Local {
 		return fmt.Sprintf("want <%s/>, got <%s/>", n.XMLName.Local, got.XMLName.Local)
 	}
-	if n.XMLName.Space != "" && n.XMLName.Space != got.XMLName.Space {
+	if n.XMLName.Space != "" && space(n.XMLName) != space(got.XMLName) {
 		return fmt.Sprintf("<%s/>: want namespace %q, got %q", n.XMLName.Local, n.XMLName.Space, got.XMLName.Space)
 	}
 	for _, a := range n.Attrs {
@@ -86,6 +86,14 @@ func (n *node) compare(got *node, seen, fresh map[string]string) string {
 		}
 	}
 	return ""
+}
+
+// space returns the namespace of an element. Stanzas may come without theirs.
+func space(n xml.Name) string {
+	if n.Space == nsServer {
+		return ""
+	}
+	return n.Space
 }
 
 func (n *node) attr(name xml.Name) (string, bool) {

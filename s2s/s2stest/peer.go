@@ -17,7 +17,12 @@ const patience = 30 * time.Second
 
 // Peer is a remote server under the test's control, with users of any name.
 type Peer struct {
-	t      TB
+	t TB // fails when an expectation does
+	*remote
+}
+
+// remote is what peers of one server, each for a test of its own, have in common.
+type remote struct {
 	n      *Network
 	domain jid.JID
 	launch func() engine
@@ -60,7 +65,19 @@ func (n *Network) newPeer(domain string) *Peer {
 	if err != nil {
 		n.t.Fatalf("s2stest: domain %q: %v", domain, err)
 	}
-	return &Peer{t: n.t, n: n, domain: d, got: make(chan struct{}, 1), captured: make(map[string]string)}
+	return &Peer{n.t, &remote{n: n, domain: d, got: make(chan struct{}, 1), captured: make(map[string]string)}}
+}
+
+// In returns the same peer for a subtest: what it fails is t, and a stanza that
+// was received meanwhile and not asked for fails t at its end. Subtests that
+// share a peer must not run in parallel.
+func (p *Peer) In(t TB) *Peer {
+	in := &Peer{t, p.remote}
+	t.Cleanup(func() {
+		settle()
+		in.finish()
+	})
+	return in
 }
 
 // start starts the peer's server and lets it end with the test.
@@ -72,7 +89,7 @@ func (p *Peer) start() {
 	p.mu.Unlock()
 	p.n.mu.Lock()
 	defer p.n.mu.Unlock()
-	if !slices.Contains(p.n.peers, p) {
+	if !slices.ContainsFunc(p.n.peers, func(o *Peer) bool { return o.remote == p.remote }) {
 		p.n.peers = append(p.n.peers, p)
 	}
 }
@@ -336,10 +353,12 @@ func (p *Peer) next(d time.Duration) *stanza.Stanza {
 func (p *Peer) finish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	left := p.inbox
+	p.inbox = nil
 	if p.ignore || p.t.Failed() {
 		return
 	}
-	for _, s := range p.inbox {
+	for _, s := range left {
 		p.t.Errorf("s2stest: %s received a stanza that the test did not ask for: %s", p.domain, s)
 	}
 }

@@ -58,13 +58,17 @@ func (n *Network) Raw(from, to string) *RawStream {
 // Raw connects to the server of a domain, from the peer's.
 func (p *Peer) Raw(domain string) *RawStream {
 	p.t.Helper()
-	return p.n.Raw(p.domain.String(), domain)
+	r := p.n.Raw(p.domain.String(), domain)
+	r.t = p.t
+	return r
 }
 
 // Wrap makes a RawStream of a connection that the test opened itself to the
 // server of a domain. It is closed with the test.
 func (p *Peer) Wrap(c net.Conn, domain string) *RawStream {
-	return p.n.wrap(c, p.domain.String(), domain, false)
+	r := p.n.wrap(c, p.domain.String(), domain, false)
+	r.t = p.t
+	return r
 }
 
 func (n *Network) wrap(c net.Conn, from, to string, accepted bool) *RawStream {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"isthmus.im/s2s/s2stest"
@@ -84,3 +85,21 @@ var (
 	_ s2stest.TB = (*testing.B)(nil)
 	_ s2stest.TB = (*testing.F)(nil)
 )
+
+// printed is what a test has printed.
+type printed struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (p *printed) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *printed) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}

@@ -1,6 +1,7 @@
 package s2stest
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
@@ -28,6 +29,11 @@ func newSeed(t TB) uint64 {
 // for each network unless the environment variable S2STEST_SEED sets it. A
 // test that fails prints it.
 func (n *Network) Seed() uint64 { return n.seed }
+
+// printSeed says how to repeat what was random.
+func (n *Network) printSeed() {
+	fmt.Fprintf(n.t.Output(), "s2stest: to repeat what was random: %s=%d\n", seedVariable, n.seed)
+}
 
 // Rand returns random numbers that follow from the seed and the purpose: the
 // same ones whatever else goes on. Each call starts anew. They are for one
