@@ -235,20 +235,32 @@ func TestOneFaultAnywhere(t *testing.T) {
 	} {
 		for _, way := range [][2]string{{here, there}, {there, here}} {
 			t.Run(name+" from "+way[0], func(t *testing.T) {
-				var broke atomic.Int32
+				var broke atomic.Int32 // streams and attempts, by the fault
+				var spoilt atomic.Int32
+				count := func(err error) {
+					switch {
+					case err == nil:
+					case strings.Contains(err.Error(), "bad record MAC"):
+						spoilt.Add(1)
+						broke.Add(1)
+					default:
+						broke.Add(1)
+					}
+				}
 				for at := int64(1); at < 4000; at += 151 {
 					synctest.Test(t, func(t *testing.T) {
 						n := s2stest.NewNetwork(t)
-						trace := &s2s.Trace{}
-						trace.Dial = func(_ jid.JID, _ string, _ time.Duration, err error) {
-							if err != nil {
-								broke.Add(1)
+						var over atomic.Bool
+						defer over.Store(true) // the end of the test is no fault
+						see := func(err error) {
+							if !over.Load() {
+								count(err)
 							}
 						}
-						trace.StreamClose = func(_ s2s.StreamInfo, err error) {
-							if err != nil {
-								broke.Add(1)
-							}
+						trace := &s2s.Trace{
+							Dial:        func(_ jid.JID, _ string, _ time.Duration, err error) { see(err) },
+							AuthFailed:  func(_ jid.JID, _ string, err error) { see(err) },
+							StreamClose: func(_ s2s.StreamInfo, err error) { see(err) },
 						}
 						seen := make(chan string, 10)
 						note := stanza.HandlerFunc(func(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
@@ -274,6 +286,9 @@ func TestOneFaultAnywhere(t *testing.T) {
 				if n := broke.Load(); n < 10 {
 					t.Errorf("only %d streams broke", n)
 				}
+				if n := spoilt.Load(); (n > 0) != (name == "corrupt") {
+					t.Errorf("TLS met %d bytes that were spoilt", n)
+				}
 			})
 		}
 	}
@@ -291,6 +306,34 @@ func TestEveryConnectionBreaks(t *testing.T) {
 		time.Sleep(time.Minute)
 		romeo.Expect(`<message><body>hello</body></message>`)
 	})
+}
+
+// With Once a fault strikes one connection, and the next is good.
+func TestOnce(t *testing.T) {
+	for name, fault := range map[string]s2stest.Impairment{
+		"reset":   {ResetAfter: 100, Once: true},
+		"corrupt": {CorruptAt: 400, Once: true}, // in the handshake
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := s2stest.NewNetwork(t)
+				var failed []error
+				trace := &s2s.Trace{Dial: func(_ jid.JID, _ string, _ time.Duration, err error) {
+					if err != nil {
+						failed = append(failed, err)
+					}
+				}}
+				n.Impair(here, there, fault)
+				fed, romeo := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Trace: trace}), n.Peer(there)
+				fed.Send(t.Context(), text("hello"))
+				time.Sleep(time.Minute)
+				romeo.Expect(`<message><body>hello</body></message>`)
+				if len(failed) != 1 {
+					t.Errorf("%d attempts failed: %v", len(failed), failed)
+				}
+			})
+		})
+	}
 }
 
 // A hole in the network is noticed by waiting alone.

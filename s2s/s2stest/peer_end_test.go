@@ -135,3 +135,19 @@ func TestParallel(t *testing.T) {
 		})
 	}
 }
+
+// A server that does not end fails the test, too.
+func TestServerThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		failures := record(t, func(tb s2stest.TB) {
+			n := s2stest.NewNetwork(tb)
+			trace := &s2s.Trace{StreamClose: func(s2s.StreamInfo, error) { <-release }}
+			fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Trace: trace})
+			fed.Send(tb.Context(), text("1"))
+			n.Peer(there).Next()
+		})
+		close(release)
+		wantFailure(t, failures, "the server of capulet.example has not ended within 30s", "TestServerThatHangs")
+	})
+}
