@@ -22,29 +22,72 @@ func pairOf(st *stanza.Stanza) pair { return pair{st.From, st.To.Bare()} }
 type arrival struct {
 	st *stanza.Stanza
 	c  *conn
+	// track begins to follow the delivery of one of our own, if it does not yet;
+	// nil: nobody asks.
+	track func() *record
 }
 
-// deliver hands an inbound stanza for a local address to whoever waits for it,
-// to a session, or to the handler by way of its lane. It reports false when the
-// session or the lane is full.
-func (s *Server) deliver(st *stanza.Stanza, c *conn) bool {
+// tracked begins to follow the delivery, before anything can be heard of it.
+func (a *arrival) tracked() *record {
+	if a.track == nil {
+		return nil
+	}
+	return a.track()
+}
+
+// errNoRoom says that a session is full, or that a lane still was after
+// Limits.LaneWait.
+var errNoRoom = errors.New("s2s: too many stanzas wait for this recipient")
+
+// deliver hands a stanza for a local address to whoever waits for it, to a
+// session, or to the handler by way of its lane. For room in a full lane it waits
+// if it is told to, until ctx ends. The error is errNoRoom, ErrClosed, ctx's or,
+// where it would have to wait and must not, ErrQueueFull.
+func (s *Server) deliver(ctx context.Context, a arrival, wait bool) error {
+	st := a.st
 	s.deliveries.arrived(st)
 	if st.Kind == stanza.IQ && (st.Type == stanza.Result || st.Type == stanza.TypeError) && s.wait.answer(st) {
-		return true
+		return nil
 	}
-	if taken, room := s.toSession(st, c); taken {
-		return room
+	if s.sessions.find(st.To) != nil {
+		a.tracked()
+		if taken, room := s.toSession(st, a.c); taken && !room {
+			return errNoRoom
+		} else if taken {
+			return nil
+		}
 	}
-	if c != nil {
-		c.took()
+	if a.c != nil {
+		a.c.took()
 	}
-	if s.lanes.Push(s.ctx.Done(), pairOf(st), arrival{st, c}) {
-		return true
+	err := s.enterLane(ctx, a, wait)
+	if err != nil && a.c != nil {
+		a.c.domain.queue.leave()
 	}
-	if c != nil {
-		c.domain.queue.leave()
+	return err
+}
+
+// enterLane puts a stanza into its lane. The error is that of deliver.
+func (s *Server) enterLane(ctx context.Context, a arrival, wait bool) error {
+	key := pairOf(a.st)
+	switch {
+	case s.lanes.TryPush(key, a):
+		return nil
+	case !wait:
+		return ErrQueueFull
 	}
-	return false
+	patient, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	switch {
+	case s.lanes.Push(patient.Done(), key, a):
+		return nil
+	case s.ctx.Err() != nil:
+		return ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return errNoRoom
 }
 
 // dispatch runs in a lane: it has one stanza handled and sends the reply.
@@ -60,6 +103,7 @@ func (s *Server) dispatch(_ pair, a arrival) {
 		ctx.method = a.c.dialback.method(st.To, st.From)
 	}
 	defer ctx.end(context.Canceled)
+	a.tracked()
 	head := *st // the handler owns st
 	head.Inner = nil
 	reply, err := s.handle(ctx, st)

@@ -19,8 +19,9 @@ var (
 	// ErrNoRecipient is returned for a stanza without To.
 	ErrNoRecipient = errors.New("s2s: stanza has no recipient")
 	// ErrQueueFull is returned when a route's queue is full and the domain is
-	// not reachable at the moment.
-	ErrQueueFull = errors.New("s2s: queue of the remote domain is full")
+	// not reachable at the moment, and where room would have to be waited for by
+	// [Server.TrySend], which does not wait.
+	ErrQueueFull = errors.New("s2s: the queue is full")
 	// ErrTooManyRequests is returned when Limits.Requests are under way.
 	ErrTooManyRequests = errors.New("s2s: too many requests under way")
 	// ErrDuplicateID is returned by Request when the same address is being asked

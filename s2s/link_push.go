@@ -22,7 +22,7 @@ func (s *Server) push(ctx context.Context, r Route, st *stanza.Stanza, size int,
 		if l.failed != nil && now.Before(l.refuse) {
 			why := l.failed
 			l.mu.Unlock()
-			s.giveUp([]entry{{st: st, track: s.deliveries.queued(st, now)}}, why.Stanza(), StateRefused)
+			s.giveUpAside([]entry{{st: st, track: s.deliveries.queued(st, now)}}, why.Stanza())
 			return nil
 		}
 		shed, ok := l.reserve(st, size)
@@ -57,7 +57,7 @@ func (s *Server) push(ctx context.Context, r Route, st *stanza.Stanza, size int,
 
 func (s *Server) bounceShed(r Route, shed []entry) {
 	if len(shed) > 0 {
-		s.bounceAll(shed, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait, Text: "too many stanzas wait for " + r.Remote.String()})
+		s.giveUpAside(shed, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait, Text: "too many stanzas wait for " + r.Remote.String()})
 	}
 }
 

@@ -111,7 +111,7 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 	if trace := c.s.trace.StanzaIn; trace != nil {
 		trace(c.info(), st)
 	}
-	if !c.s.deliver(st, c) {
+	if c.s.deliver(c.s.ctx, arrival{st: st, c: c}, true) != nil {
 		c.refuse(st, &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
 			Text: "too many stanzas wait for this recipient"}, "lane full")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"isthmus.im/internal/xmlscan"
@@ -29,7 +30,9 @@ import (
 // Send fails for what can be known at once: [ErrNotLocal], [ErrNoRecipient], a
 // stanza that is not well-formed or larger than Limits.StanzaBytes,
 // [ErrQueueFull], [ErrClosed], what Config.Outbox returned and, if ctx is from
-// [WithImmediate], that the domain is out of reach. It waits, until ctx ends, only for that and while the queue of a connected domain is full.
+// [WithImmediate], that the domain is out of reach. It waits, until ctx ends,
+// only for Config.Outbox, while the queue of a connected domain is full and, for
+// Limits.LaneWait at most, while too many stanzas wait for a local recipient.
 func (s *Server) Send(ctx context.Context, st *stanza.Stanza) error {
 	size, err := s.check(st)
 	if err != nil {
@@ -39,7 +42,9 @@ func (s *Server) Send(ctx context.Context, st *stanza.Stanza) error {
 }
 
 // TrySend is [Server.Send] for those who must not wait: where Send would wait
-// for room in the queue of a connected domain, it returns [ErrQueueFull].
+// for room, in the queue of a connected domain or for a local recipient, it
+// returns [ErrQueueFull] and accepts nothing. Only Config.Outbox may take its
+// time.
 func (s *Server) TrySend(ctx context.Context, st *stanza.Stanza) error {
 	size, err := s.check(st)
 	if err != nil {
@@ -54,8 +59,7 @@ func (s *Server) route(ctx context.Context, st *stanza.Stanza, size int, wait bo
 		return ErrClosed
 	}
 	if s.serves(st.To) {
-		s.loop(st)
-		return nil
+		return s.loop(ctx, st, wait)
 	}
 	r := Route{Local: st.From.Host(), Remote: st.To.Host()}
 	if err := s.outOfReach(ctx, r); err != nil {
@@ -69,16 +73,24 @@ func (s *Server) route(ctx context.Context, st *stanza.Stanza, size int, wait bo
 }
 
 // loop delivers a stanza for a local address, which does not leave the process.
-func (s *Server) loop(st *stanza.Stanza) {
+// The error is that of deliver, but for want of room the sender hears as of any
+// other stanza that was accepted.
+func (s *Server) loop(ctx context.Context, st *stanza.Stanza, wait bool) error {
 	now := time.Now()
-	track := s.deliveries.queued(st, now)
-	if s.deliver(st, nil) {
-		s.deliveries.change(track, StateAcknowledged, now, nil)
-		return
+	a := arrival{st: st}
+	if s.deliveries != nil {
+		a.track = sync.OnceValue(func() *record { return s.deliveries.queued(st, now) })
 	}
-	why := &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait, Text: "too many stanzas wait for this recipient"}
-	s.deliveries.change(track, StateRefused, now, why)
-	s.bounce(st, why)
+	err := s.deliver(ctx, a, wait)
+	switch {
+	case err == nil:
+		s.deliveries.change(a.tracked(), StateAcknowledged, now, nil)
+	case errors.Is(err, errNoRoom):
+		why := &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait, Text: "too many stanzas wait for this recipient"}
+		s.giveUpAside([]entry{{st: st, track: a.tracked()}}, why)
+		return nil
+	}
+	return err
 }
 
 // pushNow queues a stanza of the server's own making, in memory, and drops it if
@@ -88,7 +100,7 @@ func (s *Server) pushNow(st *stanza.Stanza) {
 	switch {
 	case s.sealed.Load():
 	case s.serves(st.To):
-		s.loop(st)
+		s.aside(st)
 		return
 	default:
 		err = s.push(s.ctx, Route{Local: st.From.Host(), Remote: st.To.Host()}, st, len(st.Inner)+128, false)
@@ -161,27 +173,76 @@ func (k *checker) check(st *stanza.Stanza) (int, error) {
 	return n, nil
 }
 
-// bounce tells the sender of an outgoing stanza that it was not delivered.
-func (s *Server) bounce(st *stanza.Stanza, why *stanza.Error) {
+// bounced reports that an outgoing stanza was not delivered, and returns what its
+// sender is to be told; nil: nothing.
+func (s *Server) bounced(st *stanza.Stanza, why *stanza.Error) *stanza.Stanza {
 	if t := s.trace.Bounced; t != nil {
 		t(st, why)
 	}
 	reply := st.ErrorReply(why)
-	if reply == nil {
-		return
+	if reply != nil {
+		s.log.Debug("bounced", "local", st.From, "remote", st.To, "kind", st.Kind.String(), "id", st.ID, "condition", string(why.Condition))
 	}
-	s.log.Debug("bounced", "local", st.From, "remote", st.To, "kind", st.Kind.String(), "id", st.ID, "condition", string(why.Condition))
-	if !s.deliver(reply, nil) {
-		s.log.Warn("bounce dropped: too many stanzas wait for its recipient", "local", st.From, "remote", st.To)
-	}
+	return reply
 }
 
 // bounceAll tells the senders of entries that have left a queue undelivered.
 func (s *Server) bounceAll(list []entry, why *stanza.Error) { s.giveUp(list, why, StateRefused) }
 
+// giveUp tells them, and waits while too many stanzas wait for one of them.
 func (s *Server) giveUp(list []entry, why *stanza.Error, state DeliveryState) {
 	for i := range list {
 		s.deliveries.change(list[i].track, state, time.Now(), why)
-		s.bounce(list[i].st, why)
+		if reply := s.bounced(list[i].st, why); reply != nil {
+			s.undelivered(reply, s.deliver(s.ctx, arrival{st: reply}, true))
+		}
+	}
+}
+
+// giveUpAside tells the senders of entries that were refused, without waiting: it
+// is a sender who calls it.
+func (s *Server) giveUpAside(list []entry, why *stanza.Error) {
+	var later []*stanza.Stanza
+	for i := range list {
+		s.deliveries.change(list[i].track, StateRefused, time.Now(), why)
+		if reply := s.bounced(list[i].st, why); reply != nil {
+			later = append(later, reply)
+		}
+	}
+	s.aside(later...)
+}
+
+// aside delivers stanzas of the server's own making to local addresses. Those for
+// which there is no room wait for it on a goroutine of their own.
+func (s *Server) aside(list ...*stanza.Stanza) {
+	var later []*stanza.Stanza
+	for _, st := range list {
+		if err := s.deliver(s.ctx, arrival{st: st}, false); errors.Is(err, ErrQueueFull) {
+			later = append(later, st)
+		} else {
+			s.undelivered(st, err)
+		}
+	}
+	if len(later) == 0 {
+		return
+	}
+	if !s.begin() {
+		for _, st := range later {
+			s.undelivered(st, ErrClosed)
+		}
+		return
+	}
+	go func() {
+		defer s.running.Done()
+		for _, st := range later {
+			s.undelivered(st, s.deliver(s.ctx, arrival{st: st}, true))
+		}
+	}()
+}
+
+// undelivered logs that nobody could be told, if err says so.
+func (s *Server) undelivered(st *stanza.Stanza, err error) {
+	if err != nil {
+		s.log.Warn("error stanza dropped", "local", st.To, "remote", st.From, "err", err)
 	}
 }

@@ -66,13 +66,16 @@ func (s *Server) SendAll(ctx context.Context, st *stanza.Stanza, to []jid.JID) [
 // storeAll gives the copies to the Outbox, those of each route at once.
 func (s *Server) storeAll(ctx context.Context, copies []*stanza.Stanza, results []SendResult) {
 	routes := make(map[Route][]int)
+	var full []int // lanes, of local recipients
 	for i, c := range copies {
 		switch {
 		case c == nil:
 		case s.sealed.Load():
 			results[i].Err = ErrClosed
 		case s.serves(c.To):
-			s.loop(c)
+			if results[i].Err = s.loop(ctx, c, false); errors.Is(results[i].Err, ErrQueueFull) {
+				full = append(full, i)
+			}
 		default:
 			r := Route{Local: c.From.Host(), Remote: c.To.Host()}
 			routes[r] = append(routes[r], i)
@@ -92,5 +95,8 @@ func (s *Server) storeAll(ctx context.Context, copies []*stanza.Stanza, results 
 				results[place].Err = err
 			}
 		}
+	}
+	for _, place := range full {
+		results[place].Err = s.loop(ctx, copies[place], true)
 	}
 }

@@ -47,17 +47,11 @@ func (p *Pool[K, T]) Push(cancel <-chan struct{}, key K, item T) bool {
 	var timer *time.Timer
 	for {
 		sh.mu.Lock()
+		if p.add(sh, key, item) {
+			sh.mu.Unlock()
+			return true
+		}
 		l := sh.lanes[key]
-		if l == nil {
-			p.start(sh, key, item)
-			sh.mu.Unlock()
-			return true
-		}
-		if len(l.queue)+l.busy < p.limit {
-			l.queue = append(l.queue, item)
-			sh.mu.Unlock()
-			return true
-		}
 		if l.stuck {
 			sh.mu.Unlock()
 			return false
@@ -84,6 +78,29 @@ func (p *Pool[K, T]) Push(cancel <-chan struct{}, key K, item T) bool {
 			return false
 		}
 	}
+}
+
+// TryPush adds an item as Push does, without waiting: it reports false if the
+// lane is full. That says nothing of whether it is stuck.
+func (p *Pool[K, T]) TryPush(key K, item T) bool {
+	sh := &p.shard[maphash.Comparable(p.seed, key)%shards]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return p.add(sh, key, item)
+}
+
+// add adds an item if there is room. sh.mu is held.
+func (p *Pool[K, T]) add(sh *shard[K, T], key K, item T) bool {
+	l := sh.lanes[key]
+	switch {
+	case l == nil:
+		p.start(sh, key, item)
+	case len(l.queue)+l.busy < p.limit:
+		l.queue = append(l.queue, item)
+	default:
+		return false
+	}
+	return true
 }
 
 // start opens a lane with its first item. sh.mu is held.

@@ -120,6 +120,33 @@ func TestCancelledPush(t *testing.T) {
 	})
 }
 
+func TestTryPushDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		p := New(2, time.Minute, func(string, int) { <-release })
+		begin := time.Now()
+		for v := range 2 {
+			if !p.TryPush("k", v) {
+				t.Fatalf("item %d refused by a lane with room", v)
+			}
+		}
+		if p.TryPush("k", 2) {
+			t.Error("a full lane took another item")
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("took %v", took)
+		}
+		waiting := make(chan bool)
+		go func() { waiting <- p.Push(nil, "k", 3) }()
+		synctest.Wait()
+		close(release)
+		if !<-waiting {
+			t.Error("the lane is stuck because somebody did not want to wait")
+		}
+		p.Wait()
+	})
+}
+
 func BenchmarkPush(b *testing.B) {
 	b.ReportAllocs()
 	var done atomic.Int64
