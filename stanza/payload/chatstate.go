@@ -55,7 +55,7 @@ func (c ChatState) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
 // SetChatState makes s the state that m tells, in place of any other, for a message has
 // one at most. As XEP-0085 sections 5.4 to 5.6 say, it returns [ErrMisplaced] unless m
 // is of type chat or groupchat, for [Gone] in a room, and for a state other than
-// [Active] beside a body.
+// [Active] beside a body or a subject.
 func SetChatState(m *stanza.Stanza, s State) error {
 	if m.Kind != stanza.Message || m.Type != stanza.Chat && m.Type != stanza.GroupChat {
 		return misplaced("a chat state outside of a conversation")
@@ -63,8 +63,8 @@ func SetChatState(m *stanza.Stanza, s State) error {
 	if s == Gone && m.Type == stanza.GroupChat {
 		return misplaced("gone in a room")
 	}
-	if s != Active && has(m, "body") {
-		return misplaced("a state other than active beside a body")
+	if s != Active && (has(m, "body") || has(m, "subject")) {
+		return misplaced("a state other than active beside a body or a subject")
 	}
 	r, err := stanza.Marshal(ChatState{State: s})
 	if err != nil {

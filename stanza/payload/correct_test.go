@@ -95,6 +95,12 @@ func TestTombstone(t *testing.T) {
 	if err != nil || got.String() != want || m.Body() != "secret" {
 		t.Errorf("%s, %v", got, err)
 	}
+	if got, err := Tombstone(m, "", night); !errors.Is(err, ErrMisplaced) {
+		t.Errorf("of no retraction: %s, %v", got, err)
+	}
+	if got, err := Tombstone(stanza.MustParse(`<message type='error' id='1'/>`), "1", night); !errors.Is(err, ErrMisplaced) {
+		t.Errorf("of an error: %s, %v", got, err)
+	}
 }
 
 func TestReact(t *testing.T) {
@@ -111,6 +117,10 @@ func TestReact(t *testing.T) {
 		{direct + `</message>`, nil, to + reactions + `</reactions>` + store + `</message>`},
 		{direct + `<no-store xmlns='urn:xmpp:hints'/></message>`, nil, to + reactions + `</reactions></message>`},
 		{direct + `<origin-id xmlns='urn:xmpp:sid:0' id='o1'/></message>`, nil, to + `<reactions xmlns="urn:xmpp:reactions:0" id="o1"></reactions>` + store + `</message>`},
+		{`<message from='romeo@montague.example/orchard' to='juliet@capulet.example' id='c1' type='chat'><origin-id xmlns='urn:xmpp:sid:0' id='c1'/><replace xmlns='urn:xmpp:message-correct:0' id='744f6e18'/></message>`, nil,
+			to + reactions + `</reactions>` + store + `</message>`},
+		{`<message from='r@r.example/n' to='b@b.example/x' id='1' type='groupchat'><stanza-id xmlns='urn:xmpp:sid:0' by='r@r.example' id='744f6e18'/><replace xmlns='urn:xmpp:message-correct:0' id='0'/></message>`, nil,
+			`<message from="b@b.example/x" to="r@r.example" type="groupchat">` + reactions + `</reactions>` + store + `</message>`},
 		{`<message from='a@a.example' to='b@b.example' id='744f6e18'/>`, nil, `<message from="b@b.example" to="a@a.example" type="chat">` + reactions + `</reactions>` + store + `</message>`},
 		{`<message from='r@r.example/n' to='b@b.example/x' id='1' type='groupchat'><stanza-id xmlns='urn:xmpp:sid:0' by='r@r.example' id='744f6e18'/></message>`, nil,
 			`<message from="b@b.example/x" to="r@r.example" type="groupchat">` + reactions + `</reactions>` + store + `</message>`},

@@ -2,6 +2,7 @@ package payload
 
 import (
 	"encoding/xml"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,15 +48,23 @@ func StampDelay(s *stanza.Stanza, from jid.JID, t time.Time) error {
 	if t.IsZero() {
 		return misplaced("a delay without a time")
 	}
-	if has(s, NSDelay+" delay") {
-		edit(s, func(name xml.Name, raw stanza.Raw) stanza.Raw {
-			if name == (xml.Name{Space: NSDelay, Local: "delay"}) && parse(raw).address("from") == from {
-				return nil
-			}
-			return raw
-		})
-	}
+	StripForgedDelays(s, from)
 	return s.Append(Delay{From: from, Stamp: t})
+}
+
+// StripForgedDelays removes every delay that claims to be by one of the addresses
+// given, and returns how many there were. A server does this with its own domain to what
+// comes in from others (XEP-0203 section 5). Nothing else of s is touched.
+func StripForgedDelays(s *stanza.Stanza, from ...jid.JID) int {
+	if !has(s, NSDelay+" delay") {
+		return 0
+	}
+	return edit(s, func(name xml.Name, raw stanza.Raw) stanza.Raw {
+		if name == (xml.Name{Space: NSDelay, Local: "delay"}) && slices.Contains(from, parse(raw).address("from")) {
+			return nil
+		}
+		return raw
+	})
 }
 
 // FormatTime writes t as XEP-0082 section 3.2 says, in UTC, so that it does not tell

@@ -20,6 +20,13 @@ func TestStampDelay(t *testing.T) {
 			t.Errorf("%s: %s, %v", in, s.Inner, err)
 		}
 	}
+	s := stanza.MustParse("<message>" + foreign + ours + bad + "<body>hi</body>" + ours + "</message>")
+	if n := StripForgedDelays(s, capulet, jid.MustParse("other.example")); n != 2 || string(s.Inner) != foreign+bad+"<body>hi</body>" {
+		t.Errorf("stripped %d: %s", n, s.Inner)
+	}
+	if n := StripForgedDelays(s, capulet); n != 0 {
+		t.Errorf("stripped %d more", n)
+	}
 	if err := StampDelay(stanza.MustParse(`<iq type='get' id='1'><a xmlns='urn:a'/></iq>`), capulet, night); !errors.Is(err, ErrMisplaced) {
 		t.Errorf("in an IQ: %v", err)
 	}

@@ -22,7 +22,7 @@
 //	0066  OOB                        AttachURL
 //	0085  ChatState                  SetChatState
 //	0184  ReceiptRequest, Receipt    RequestReceipt, ReceiptFor
-//	0203  Delay                      StampDelay
+//	0203  Delay                      StampDelay, StripForgedDelays
 //	0300  Hash                       Hash.New, HashFile
 //	0308  Replace                    Correct, SameSender
 //	0333  Markable, Displayed        RequestMarker, MarkerFor

@@ -35,7 +35,9 @@ func (r *Reactions) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 
 // React returns the message that gives the reactions to m, a message received, in place
 // of all given before; with none it takes them back. It is to be stored unless m is not
-// (XEP-0444 section 4). Repeated reactions are sent once.
+// (XEP-0444 section 4). Repeated reactions are sent once. When m is a correction, they
+// are to the first version (XEP-0444 section 4), except in a room, whose id for that
+// is not in m.
 //
 // It returns [ErrMisplaced] for what is no message, for errors, when m has no id to
 // refer to, which in a room is the one the room gave it (XEP-0444 section 4.2), and for
@@ -44,6 +46,9 @@ func React(m *stanza.Stanza, emoji ...string) (*stanza.Stanza, error) {
 	id, ok := ReferenceID(m)
 	if !ok {
 		return nil, misplaced("a reaction to a message without id")
+	}
+	if first, err := Of[Replace](m); err == nil && m.Type != stanza.GroupChat {
+		id = first.ID
 	}
 	r := Reactions{ID: id}
 	for _, e := range emoji {

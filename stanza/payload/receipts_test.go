@@ -132,6 +132,7 @@ func TestSetChatState(t *testing.T) {
 		{`<message type='groupchat'/>`, Paused, `<paused xmlns="http://jabber.org/protocol/chatstates"></paused>`},
 		{`<message type='chat'>` + typing + `</message>`, Inactive, `<inactive xmlns="http://jabber.org/protocol/chatstates"></inactive>`},
 		{`<message type='chat'><body>a</body></message>`, Composing, ""},
+		{`<message type='chat'><subject>a</subject></message>`, Paused, ""},
 		{`<message type='groupchat'/>`, Gone, ""},
 		{`<message/>`, Active, ""},
 		{`<message type='error'/>`, Active, ""},

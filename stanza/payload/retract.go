@@ -74,8 +74,16 @@ func Retraction(m *stanza.Stanza) (*stanza.Stanza, error) {
 
 // Tombstone returns what an archive keeps of m once the message with id retraction has
 // retracted it, at the time given: its header, and [Retracted] in place of every
-// payload (XEP-0424 section 4).
+// payload (XEP-0424 section 4). An archive that does so announces [NSRetraction] with
+// "#tombstone" behind it. It returns [ErrMisplaced] for what is no message, for errors,
+// and for a retraction without id.
 func Tombstone(m *stanza.Stanza, retraction string, at time.Time) (*stanza.Stanza, error) {
+	if err := message(m); err != nil {
+		return nil, err
+	}
+	if retraction == "" {
+		return nil, misplaced("a tombstone without the id of the retraction")
+	}
 	t := *m
 	t.Inner = nil
 	err := t.Append(Retracted{ID: retraction, Stamp: at})
