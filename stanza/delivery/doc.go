@@ -33,7 +33,8 @@
 // A message is stored before it is delivered, whether sessions are there or
 // not, if it says anything that lasts: see [Lasting] and the hints of XEP-0334.
 // The id that Store returns is added to what the sessions get (XEP-0359); ids
-// that pretend to be the account's are removed.
+// that pretend to be the account's are removed, and so are delays (XEP-0203) in
+// messages of other domains that pretend to be the account's domain's.
 //
 // # Requests
 //

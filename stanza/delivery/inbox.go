@@ -71,6 +71,9 @@ func (b *Inbox) HandleStanza(ctx context.Context, st *stanza.Stanza) (*stanza.St
 func (b *Inbox) message(ctx context.Context, m *stanza.Stanza, sessions []Session) error {
 	user := m.To.Bare()
 	payload.StripForgedIDs(m, user)
+	if m.From.Domain() != user.Domain() {
+		payload.StripForgedDelays(m, user.Host())
+	}
 	d := Decide(m, sessions, Policy{Keeps: true, MostAvailable: b.MostAvailable})
 	var r Result
 	if b.Store != nil && (len(d.To) > 0 || d.Keep) && Lasting(m) {

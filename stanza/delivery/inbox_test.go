@@ -110,6 +110,22 @@ func TestInbox(t *testing.T) {
 	}
 }
 
+// Nobody outside can say that the user's own server held a message back.
+func TestForgedDelay(t *testing.T) {
+	const room = `<delay xmlns="urn:xmpp:delay" from="rooms.montague.example" stamp="2002-09-10T23:05:37Z"/>`
+	for from, want := range map[string]int{"romeo@montague.example": 1, "nurse@capulet.example": 2} {
+		h := &host{sessions: "a:0"}
+		m := stanza.MustParse(`<message type="chat" from="` + from + `" to="juliet@capulet.example"><body>hi</body>` + room +
+			`<delay xmlns="urn:xmpp:delay" from="capulet.example" stamp="1999-01-01T00:00:00Z"/></message>`)
+		if _, err := h.inbox().HandleStanza(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if got := payload.All[payload.Delay](h.seen); len(got) != want || got[0].From.String() != "rooms.montague.example" {
+			t.Errorf("from %s: %+v, want %d", from, got, want)
+		}
+	}
+}
+
 func TestInboxFailures(t *testing.T) {
 	h := &host{sessions: "a:0", fails: errDisk}
 	m := stanza.MustParse(`<message type="chat" from="romeo@montague.example" to="juliet@capulet.example"><body>hi</body></message>`)
