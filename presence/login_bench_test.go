@@ -75,7 +75,7 @@ func (c *crowd) announce(b *testing.B, typ string, want int64) {
 // streams with TLS in memory: a probe and a presence to each contact. cpu-us/contact is
 // the processor time of this process for one contact: the user's server with the
 // roster and all 50 others, of which a host pays the first alone. Cold, no stream is
-// there yet, and 50 are negotiated, handshakes of both sides included; warm, they are there.
+// there yet, and 50 are negotiated, handshakes of both sides included; warm, they are.
 func BenchmarkLoginNetwork(b *testing.B) {
 	for _, name := range []string{"cold", "warm"} {
 		b.Run(name, func(b *testing.B) {
