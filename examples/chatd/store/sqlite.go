@@ -38,6 +38,8 @@ type SQLite struct {
 	db     *sql.DB // readers, and AddUser
 	writer *writer
 
+	changing chan struct{} // has something while a change runs
+
 	mu    sync.RWMutex
 	users map[jid.JID]userRow // a bounded cache; users are never removed
 }
@@ -79,7 +81,7 @@ func OpenSQLite(path string) (*SQLite, error) {
 		db.Close()
 		return nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
-	return &SQLite{db: db, writer: w, users: make(map[jid.JID]userRow)}, nil
+	return &SQLite{db: db, writer: w, changing: make(chan struct{}, 1), users: make(map[jid.JID]userRow)}, nil
 }
 
 // migrate brings a database to the last version.

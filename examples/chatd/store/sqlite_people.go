@@ -86,8 +86,16 @@ type callerError struct{ err error }
 
 func (e *callerError) Error() string { return e.err.Error() }
 
-// change runs fn in a transaction that nobody else writes beside.
+// change runs fn in a transaction that nobody else writes beside. It waits for its turn
+// here rather than in SQLite, which lets one wait for longer than its busy_timeout while
+// others come and go, and on a connection that readers could use.
 func (s *SQLite) change(ctx context.Context, fn func(*sql.Tx) error) error {
+	select {
+	case s.changing <- struct{}{}:
+		defer func() { <-s.changing }()
+	case <-ctx.Done():
+		return fmt.Errorf("store: %w", ctx.Err())
+	}
 	tx, err := s.db.BeginTx(ctx, nil) // immediate, see OpenSQLite
 	if err != nil {
 		return fmt.Errorf("store: %w", closedOr(err))
