@@ -8,6 +8,7 @@
 #   make fuzz         every fuzz target for FUZZTIME (default 5s)
 #   make bench        every Go benchmark; BENCHFLAGS, BENCH=regexp
 #   make interop      the suite against real servers; RUN=regexp
+#   make results      keeps what conformance showed in the last "make interop"
 #   make faults       deliberate faults in s2s, which conformance has to find
 #   make bench-peers  Prosody, ejabberd and chatd compared, about five minutes
 #   make clean        removes what the above leave behind
@@ -30,7 +31,7 @@ each = failed=; for m in $(MODULES); do \
 	echo "--- $$m: $(strip $(2))"; (cd "$$m" && $(1)) || failed="$$failed $$m"; \
 	done; [ -z "$$failed" ] || { echo "failed in:$$failed" >&2; exit 1; }
 
-.PHONY: all check test lint fmt vet staticcheck vuln tidy fuzz bench interop faults bench-peers clean
+.PHONY: all check test lint fmt vet staticcheck vuln tidy fuzz bench interop results faults bench-peers clean
 
 all: test
 
@@ -80,6 +81,9 @@ bench:
 
 interop:
 	@internal/interop/run.sh $(if $(RUN),-run '$(RUN)')
+
+results:
+	@internal/interop/conformance.sh -keep
 
 faults:
 	@cd examples && FAULTS=on go test -count=1 -timeout 20m -run '^TestFaults$$' -v ./s2sconform/own | grep -v '^=== '

@@ -14,6 +14,8 @@ import (
 // flags are what the command line says.
 type flags struct {
 	list, json, own      bool
+	dialback, brief      bool
+	skips                int
 	html                 string
 	with                 []string
 	only                 *regexp.Regexp
@@ -40,7 +42,7 @@ func parseFlags(args []string, w io.Writer) (*flags, error) {
 		fmt.Fprintln(w, "       s2sconform [-html file] -with file,...")
 		fs.PrintDefaults()
 	}
-	fs.BoolVar(&f.list, "list", false, "print the table and stop")
+	fs.BoolVar(&f.list, "list", false, "print the table and stop; with -json as JSON")
 	only := fs.String("run", "", "only the scenarios whose id matches this `regexp`")
 	fs.BoolVar(&f.json, "json", false, "print the report as JSON")
 	fs.StringVar(&f.html, "html", "", "write a page that shows the report to this `file`")
@@ -60,6 +62,9 @@ func parseFlags(args []string, w io.Writer) (*flags, error) {
 	fs.StringVar(&f.c2s, "c2s", "", "where to log in, `host:port`; empty: port 5222 of the target")
 	fs.StringVar(&f.stop, "stop", "", "a `command` that shuts the target down")
 	fs.BoolVar(&f.own, "own", false, "check the library itself")
+	fs.BoolVar(&f.dialback, "dialback", false, "with -own: with Server Dialback (XEP-0220)")
+	fs.BoolVar(&f.brief, "brief", false, "print only what fails or deviates")
+	fs.IntVar(&f.skips, "skips", -1, "how `many` scenarios may be skipped; negative: any number")
 	fs.IntVar(&f.parallel, "parallel", 4, "how many scenarios at a time")
 	fs.DurationVar(&f.timeout, "timeout", 10*time.Second, "`time` to wait for what ought to happen")
 	if err := fs.Parse(args); err != nil {
@@ -91,6 +96,8 @@ func (f *flags) check(only, with string, rest []string) (err error) {
 		return nil
 	case f.own && f.target != "":
 		return errors.New("-own and -target exclude each other")
+	case f.dialback && !f.own:
+		return errors.New("-dialback is for -own")
 	case f.own, f.target == "" && len(f.with) > 0:
 		return nil
 	case f.target == "":

@@ -27,7 +27,7 @@
 //
 // The flags are
 //
-//	-list      print the table and stop
+//	-list      print the table and stop; with -json as JSON
 //	-run       only the scenarios whose id matches
 //	-json      print the report as JSON
 //	-html      write a page that shows the report
@@ -47,15 +47,20 @@
 //	-c2s       where to log in, host:port; empty: port 5222 of the target
 //	-stop      a command that shuts the target down
 //	-own       check the library itself
+//	-dialback  with -own: with Server Dialback (XEP-0220)
+//	-brief     print only what fails or deviates, and the sums
+//	-skips     how many scenarios may be skipped; negative: any number, -1
 //	-parallel  how many scenarios at a time, 4
 //	-timeout   how long to wait for what ought to happen, 10s
 //
 // The exit status is 0 if no MUST is broken, 1 if one is, and 2 if nothing could
-// be checked.
+// be checked: also if the account cannot log in, or more than -skips scenarios
+// were skipped.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -82,6 +87,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	list := chosen(f.only)
+	if f.list && f.json {
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", " ")
+		if err := e.Encode(list); err != nil {
+			fmt.Fprintln(stderr, "s2sconform:", err)
+			return 2
+		}
+		return 0
+	}
 	if f.list {
 		for _, s := range list {
 			fmt.Fprintf(stdout, "%-28s %-6s %-9s %-34s %s\n", s.ID, s.Level, s.Role, s.Clause, s.Title)
@@ -110,6 +124,7 @@ func chosen(only *regexp.Regexp) []conform.Scenario {
 // check plays the scenarios and writes the reports that were asked for.
 func check(ctx context.Context, f *flags, list []conform.Scenario, stdout io.Writer) (status int, err error) {
 	var reports []*report.Report
+	var tooMany error
 	if f.target != "" || f.own {
 		r, err := play(ctx, f, list, stdout)
 		if err != nil {
@@ -117,6 +132,9 @@ func check(ctx context.Context, f *flags, list []conform.Scenario, stdout io.Wri
 		}
 		if r.Count(conform.Fails) > 0 {
 			status = 1
+		}
+		if n := r.Count(conform.Skipped); f.skips >= 0 && n > f.skips {
+			tooMany = fmt.Errorf("%d scenarios were skipped, more than %d", n, f.skips)
 		}
 		reports = append(reports, r)
 		if f.json {
@@ -134,13 +152,13 @@ func check(ctx context.Context, f *flags, list []conform.Scenario, stdout io.Wri
 		}
 		reports = append(reports, r)
 		if f.target == "" && !f.own {
-			if err := r.WriteText(stdout); err != nil {
+			if err := r.WriteText(stdout, f.brief); err != nil {
 				return 0, err
 			}
 		}
 	}
 	if f.html == "" {
-		return status, nil
+		return status, tooMany
 	}
 	w, err := os.Create(f.html)
 	if err != nil {
@@ -150,7 +168,10 @@ func check(ctx context.Context, f *flags, list []conform.Scenario, stdout io.Wri
 		w.Close()
 		return 0, err
 	}
-	return status, w.Close()
+	if err := w.Close(); err != nil {
+		return 0, err
+	}
+	return status, tooMany
 }
 
 // play runs the scenarios and, unless the report is to be JSON, prints each
@@ -161,7 +182,11 @@ func play(ctx context.Context, f *flags, list []conform.Scenario, stdout io.Writ
 		return nil, err
 	}
 	defer stop()
-	show := func(x conform.Result) { io.WriteString(stdout, report.Line(x)) }
+	show := func(x conform.Result) {
+		if !f.brief || report.Trouble(x) {
+			io.WriteString(stdout, report.Line(x))
+		}
+	}
 	if f.json {
 		show = nil
 	}

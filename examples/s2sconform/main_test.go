@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/pem"
 	"os"
 	"path/filepath"
@@ -28,6 +29,45 @@ func TestList(t *testing.T) {
 	}
 }
 
+func TestListAsJSON(t *testing.T) {
+	var out, errs strings.Builder
+	if status := run(t.Context(), []string{"-list", "-json", "-run", "^sm-resume"}, &out, &errs); status != 0 {
+		t.Fatalf("status %d: %s", status, &errs)
+	}
+	var list []map[string]any
+	if err := json.Unmarshal([]byte(out.String()), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range list {
+		if s["id"] == "sm-resume" && s["clause"] == "XEP-0198 section 5" && s["level"] == "MUST" && s["role"] == "acceptor" && s["title"] != "" {
+			return
+		}
+	}
+	t.Errorf("no sm-resume in %s", &out)
+}
+
+// Too much that is skipped is as bad as nothing that is checked.
+func TestSkips(t *testing.T) {
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"-own", "-run", "^dialback-verify$"}, 0, ""},
+		{[]string{"-own", "-run", "^dialback-verify$", "-skips", "1"}, 0, ""},
+		{[]string{"-own", "-run", "^dialback-verify$", "-skips", "0"}, 2, "1 scenarios were skipped, more than 0"},
+		{[]string{"-own", "-dialback", "-run", "^dialback-verify$", "-skips", "0"}, 0, ""},
+	} {
+		var out, errs strings.Builder
+		if status := run(t.Context(), append(c.args, "-brief"), &out, &errs); status != c.status || !strings.Contains(errs.String(), c.want) {
+			t.Errorf("%q: status %d, %s", c.args, status, &errs)
+		}
+		if strings.Contains(out.String(), "dialback-verify") {
+			t.Errorf("%q: in brief %s", c.args, &out)
+		}
+	}
+}
+
 // Over loopback, with everything that can be printed.
 func TestOwn(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
@@ -45,7 +85,7 @@ func TestOwn(t *testing.T) {
 	}
 	if n := r.Count("passes"); n != len(r.Results) || n < 20 || r.Software == "" {
 		t.Errorf("%s", r.Sums())
-		r.WriteText(t.Output())
+		r.WriteText(t.Output(), false)
 	}
 	out.Reset()
 	if status := run(t.Context(), []string{"-own", "-run", "^iq-", "-html", page, "-with", first}, &out, &errs); status != 0 {
@@ -79,6 +119,7 @@ func TestFlags(t *testing.T) {
 		{[]string{"surprise"}, `what is "surprise"?`},
 		{[]string{"-run", "("}, "-run: "},
 		{[]string{"-own", "-target", "x.example"}, "exclude each other"},
+		{[]string{"-target", "x.example", "-dialback"}, "-dialback is for -own"},
 		{[]string{"-target", "x.example"}, "-cert and -key are needed"},
 		{[]string{"-target", "x.example", "-cert", chain, "-key", key, "-ca-key", key}, "-ca-key is the key of -ca"},
 		{[]string{"-target", "x.example", "-cert", chain, "-key", key, "-parallel", "0"}, "have to be positive"},

@@ -20,7 +20,7 @@ import (
 // env is what the flags describe, and a function that ends it.
 func (f *flags) env(ctx context.Context) (*conform.Env, func(), error) {
 	if f.own {
-		env, stop, err := own.Start(new(own.Loopback), slog.New(slog.DiscardHandler))
+		env, stop, err := own.Start(new(own.Loopback), f.dialback, slog.New(slog.DiscardHandler))
 		if err == nil {
 			env.Patience = f.timeout
 		}

@@ -31,6 +31,7 @@ type driver struct {
 	serving sync.WaitGroup
 	waiting chan *stream // buffered
 	ids     int
+	kept    int // stanzas of the target's stream that we say we have handled when it resumes that
 }
 
 func newDriver(ctx context.Context, p *play, log *wire.Log) *driver {

@@ -40,7 +40,16 @@ func (s *stream) manage(n *wire.Node) {
 		s.mu.Lock()
 		s.h = 0
 		s.mu.Unlock()
+		if s.d.offer.resumable {
+			s.send("<enabled xmlns='" + nsSM + "' resume='true' id='" + s.d.tag + "' max='600'/>")
+			return
+		}
 		s.send("<enabled xmlns='" + nsSM + "'/>")
+	case "resume":
+		s.mu.Lock()
+		s.h = s.d.resumeAt()
+		s.mu.Unlock()
+		s.send("<resumed xmlns='" + nsSM + "' previd='" + s.d.tag + "' h='" + strconv.Itoa(s.handled()) + "'/>")
 	case "r":
 		if !s.d.offer.silent {
 			s.send("<a xmlns='" + nsSM + "' h='" + strconv.Itoa(s.handled()) + "'/>")

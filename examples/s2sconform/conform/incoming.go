@@ -18,10 +18,11 @@ const (
 // offer is what streams that the target opens are given, unless the scenario
 // answers them by hand.
 type offer struct {
-	cert    *tls.Certificate // nil: a good one for the domain asked for
-	tls     func(*tls.Config)
-	finally string // features after authentication
-	silent  bool   // requests for acknowledgement stay unanswered
+	cert      *tls.Certificate // nil: a good one for the domain asked for
+	tls       func(*tls.Config)
+	finally   string // features after authentication
+	silent    bool   // requests for acknowledgement stay unanswered
+	resumable bool   // streams that broke may be resumed
 }
 
 // manually makes the streams that the target opens wait for nextOpened.

@@ -36,7 +36,8 @@ type Findings struct {
 // Run plays scenarios, up to parallel of them at a time, and returns their
 // results in the same order. It closes the listener of e. The error says why
 // the target cannot be checked at all: it must be reachable, authenticate a good
-// certificate, and answer a ping over a stream that it opens.
+// certificate, and answer a ping over a stream that it opens, and where there is
+// an account it must be possible to log in.
 //
 // done, unless it is nil, is called with each result as it is there, from one
 // goroutine at a time.
@@ -46,6 +47,11 @@ func Run(ctx context.Context, e *Env, list []Scenario, parallel int, done func(R
 	software := ""
 	if r := p.one(ctx, Scenario{run: func(d *driver) { software = d.software() }}); r.Outcome != Passes {
 		return nil, fmt.Errorf("conform: %s cannot be checked: %s\n%s", e.Target.name(), r.Detail, strings.Join(r.Transcript, "\n"))
+	}
+	if e.Target.Login != nil {
+		if err := p.login(ctx); err != nil {
+			return nil, fmt.Errorf("conform: %s cannot be checked: nobody there is available: %w", e.Target.name(), err)
+		}
 	}
 	results := make([]Result, len(list))
 	var mu sync.Mutex
@@ -73,6 +79,17 @@ func Run(ctx context.Context, e *Env, list []Scenario, parallel int, done func(R
 	}
 	wg.Wait()
 	return &Findings{software, results}, ctx.Err()
+}
+
+// login makes somebody at the target available for a moment.
+func (p *play) login(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.env.patience())
+	defer cancel()
+	u, err := p.env.Target.Login(ctx)
+	if err != nil {
+		return err
+	}
+	return u.Close()
 }
 
 // One plays a single scenario. It closes the listener of e.

@@ -33,13 +33,13 @@ const (
 
 // Scenario is one row of the table.
 type Scenario struct {
-	ID     string // never changes its meaning
-	Group  string // what it is about
-	Title  string // what the target is expected to do
-	Clause string // where that is asked for
-	Level  Level
-	Role   Role
-	Last   bool // run alone, after all others: it stops the target
+	ID     string `json:"id"`     // never changes its meaning
+	Group  string `json:"group"`  // what it is about
+	Title  string `json:"title"`  // what the target is expected to do
+	Clause string `json:"clause"` // where that is asked for
+	Level  Level  `json:"level"`
+	Role   Role   `json:"role"`
+	Last   bool   `json:"last,omitempty"` // run alone, after all others: it stops the target
 
 	run func(*driver)
 }
@@ -69,6 +69,7 @@ func Scenarios() []Scenario {
 		{"order", order()},
 		{"limits", limits()},
 		{"acknowledgements", acks()},
+		{"resumption", resumption()},
 		{"both ways on one stream", bidi()},
 		{"direct TLS", direct()},
 		{"dialback", dialback()},

@@ -34,9 +34,10 @@ type Loopback struct{ net.Dialer }
 // Listen returns a listener on a free port.
 func (Loopback) Listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 
-// Start starts a server and returns it as a target, and a function that ends it.
-// Everything is made anew, so that it works in virtual time, too.
-func Start(n Network, logger *slog.Logger) (*conform.Env, func(), error) {
+// Start starts a server, with Server Dialback (XEP-0220) or without, and returns
+// it as a target, and a function that ends it. Everything is made anew, so that it
+// works in virtual time, too.
+func Start(n Network, dialback bool, logger *slog.Logger) (*conform.Env, func(), error) {
 	ca := testca.New()
 	user := newUsers()
 	listeners := make([]net.Listener, 3) // the suite's, the server's for STARTTLS and for direct TLS
@@ -47,7 +48,7 @@ func Start(n Network, logger *slog.Logger) (*conform.Env, func(), error) {
 		}
 		listeners[i] = l
 	}
-	srv, err := s2s.New(s2s.Config{
+	cfg := s2s.Config{
 		Domains:  []string{Domain},
 		TLS:      &tls.Config{Certificates: []tls.Certificate{ca.Issue(testca.Options{DNS: []string{Domain}})}},
 		Handler:  user,
@@ -58,7 +59,13 @@ func Start(n Network, logger *slog.Logger) (*conform.Env, func(), error) {
 		Dialer:   n,
 		Bidi:     true,
 		Logger:   logger,
-	})
+	}
+	name := "Isthmus"
+	if dialback {
+		cfg.Dialback = new(s2s.Dialback)
+		name += ", with dialback"
+	}
+	srv, err := s2s.New(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,7 +80,7 @@ func Start(n Network, logger *slog.Logger) (*conform.Env, func(), error) {
 		Domain: Theirs, Listener: listeners[0], CA: ca,
 		Cert: ca.Issue(testca.Options{DNS: []string{"*." + Theirs, Theirs}}),
 		Target: conform.Target{
-			Name: "Isthmus", Domain: Domain, Roots: ca.Pool(),
+			Name: name, Domain: Domain, Roots: ca.Pool(),
 			Dial: dial(listeners[1]), DialTLS: dial(listeners[2]),
 			Login: user.login,
 			Stop: func(ctx context.Context) error {

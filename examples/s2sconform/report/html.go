@@ -29,8 +29,9 @@ type sums struct {
 }
 
 type group struct {
-	Name string
-	Rows []row
+	Name  string
+	Rows  []row
+	Worst conform.Outcome // of all rows
 }
 
 // row is one scenario, with a result for each report; nil where a report does
@@ -58,10 +59,12 @@ func newPage(reports []*Report) page {
 	p := page{Reports: reports}
 	at := make(map[string][2]int) // group and row of a scenario
 	groups := make(map[string]int)
+	var last time.Time
 	for i, r := range reports {
 		p.Sums = append(p.Sums, sums{r, r.Count(conform.Passes), r.Count(conform.Deviates), r.Count(conform.Fails), r.Count(conform.Skipped)})
-		if d := r.Date.UTC().Format("2 January 2006"); d > p.Date || p.Date == "" {
-			p.Date = d
+		if r.Date.After(last) {
+			last = r.Date
+			p.Date = last.UTC().Format("2 January 2006")
 		}
 		for j := range r.Results {
 			x := &r.Results[j]
@@ -71,7 +74,7 @@ func newPage(reports []*Report) page {
 				if !known {
 					g = len(p.Groups)
 					groups[x.Group] = g
-					p.Groups = append(p.Groups, group{Name: x.Group})
+					p.Groups = append(p.Groups, group{Name: x.Group, Worst: conform.Passes})
 				}
 				place = [2]int{g, len(p.Groups[g].Rows)}
 				at[x.ID] = place
@@ -81,6 +84,7 @@ func newPage(reports []*Report) page {
 			target := &p.Groups[place[0]].Rows[place[1]]
 			target.Cells[i] = x
 			target.Worst = worse(target.Worst, x.Outcome)
+			p.Groups[place[0]].Worst = worse(p.Groups[place[0]].Worst, x.Outcome)
 		}
 	}
 	return p

@@ -61,10 +61,18 @@ func Read(file string) (*Report, error) {
 	return r, nil
 }
 
-// WriteText writes a line for each scenario, with the reason unless it passes,
-// and the sums.
-func (r *Report) WriteText(w io.Writer) error {
+// Trouble reports whether a result is one that the target could do better on.
+func Trouble(x conform.Result) bool {
+	return x.Outcome == conform.Fails || x.Outcome == conform.Deviates
+}
+
+// WriteText writes a line for each scenario, or in brief for each that fails or
+// deviates, with the reason unless it passes, and the sums.
+func (r *Report) WriteText(w io.Writer, brief bool) error {
 	for _, x := range r.Results {
+		if brief && !Trouble(x) {
+			continue
+		}
 		if _, err := io.WriteString(w, Line(x)); err != nil {
 			return err
 		}

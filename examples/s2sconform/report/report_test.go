@@ -52,7 +52,7 @@ func TestJSON(t *testing.T) {
 func TestText(t *testing.T) {
 	one, _ := sample()
 	var b strings.Builder
-	if err := one.WriteText(&b); err != nil {
+	if err := one.WriteText(&b, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -61,6 +61,45 @@ func TestText(t *testing.T) {
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("there is no %q in\n%s", want, &b)
+		}
+	}
+}
+
+// In brief, what passes or was skipped is left out.
+func TestBrief(t *testing.T) {
+	one, two := sample()
+	var b strings.Builder
+	for _, r := range []*report.Report{one, two} {
+		if err := r.WriteText(&b, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "fails     second                       RFC 6120 section 4.7.1             the second\n          it <is> broken\n\n" +
+		"One (One 1.0): 1 pass, 0 deviate, 1 fail, 1 skipped, in 1s\n" +
+		"deviates  first                        RFC 6120 section 4.7.1             the first\n          so-so\n\n" +
+		"Two: 1 pass, 1 deviate, 0 fail, 0 skipped, in 0s\n"
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// The date is the latest, however the days compare as texts; a group without
+// trouble can be told.
+func TestDatesAndGroups(t *testing.T) {
+	one, two := sample()
+	one.Date = time.Date(2026, 1, 9, 0, 0, 0, 0, time.UTC)
+	two.Date = time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
+	one.Results[0].Group, two.Results[0].Group = "good", "good"
+	two.Results[0].Outcome = conform.Passes
+	for _, reports := range [][]*report.Report{{one, two}, {two, one}} {
+		var b strings.Builder
+		if err := report.WriteHTML(&b, reports...); err != nil {
+			t.Fatal(err)
+		}
+		for want, times := range map[string]int{"10 January 2026": 1, "9 January 2026": 0, `<tr class="group group-passes">`: 1, `<tr class="group group-fails">`: 1} {
+			if n := strings.Count(b.String(), want); n != times {
+				t.Errorf("%q is there %d times, want %d", want, n, times)
+			}
 		}
 	}
 }
