@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
 	"isthmus.im/examples/chatd/store"
 	"isthmus.im/jid"
+	"isthmus.im/presence/gate"
 )
 
 // People is what users can do about others, and what others see of them.
@@ -17,7 +19,8 @@ type People interface {
 	AddContact(ctx context.Context, user, contact jid.JID, name string) error
 	RemoveContact(ctx context.Context, user, contact jid.JID) error
 	Contacts(ctx context.Context, user jid.JID) ([]Contact, error)
-	// Answer answers somebody's request to see the user's presence.
+	// Answer answers somebody's request to see the user's presence. ErrNoRequest: there
+	// is none.
 	Answer(ctx context.Context, user, contact jid.JID, accept bool) error
 	SetBlocked(ctx context.Context, user, address jid.JID, blocked bool) error
 	SetPresence(ctx context.Context, user jid.JID, p store.Presence) error
@@ -26,6 +29,9 @@ type People interface {
 	// Avatar asks for a contact's image; no data: there is none.
 	Avatar(ctx context.Context, user, contact jid.JID) (typ string, data []byte, err error)
 }
+
+// ErrNoRequest is returned by People.Answer when nobody has asked.
+var ErrNoRequest = errors.New("api: no such request")
 
 // Contact is somebody in a contact list.
 type Contact struct {
@@ -67,13 +73,27 @@ func (a *API) asUserAbout(w http.ResponseWriter, r *http.Request) (user, address
 	return user, address.Bare(), true
 }
 
+// asUserOf is asUserAbout for what nobody has with themselves.
+func (a *API) asUserOf(w http.ResponseWriter, r *http.Request) (user, contact jid.JID, ok bool) {
+	if user, contact, ok = a.asUserAbout(w, r); ok && contact == user {
+		a.fail(w, r, http.StatusBadRequest, "that is you")
+		return user, contact, false
+	}
+	return user, contact, ok
+}
+
 // done answers a request that has nothing to tell.
 func (a *API) done(w http.ResponseWriter, r *http.Request, err error) {
-	if err != nil {
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case errors.Is(err, ErrNoRequest):
+		a.fail(w, r, http.StatusNotFound, "they have not asked")
+	case errors.Is(err, gate.ErrBlocked):
+		a.fail(w, r, http.StatusConflict, "you have blocked this address")
+	default:
 		a.broken(w, r, err)
-		return
 	}
-	w.WriteHeader(http.StatusNoContent)
 }
 
 func (a *API) getContacts(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +111,7 @@ func (a *API) getContacts(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) putContact(w http.ResponseWriter, r *http.Request) {
-	user, contact, ok := a.asUserAbout(w, r)
+	user, contact, ok := a.asUserOf(w, r)
 	if !ok {
 		return
 	}
@@ -99,10 +119,6 @@ func (a *API) putContact(w http.ResponseWriter, r *http.Request) {
 		Name string `json:"name"`
 	}
 	if !a.decode(w, r, &req) || !a.fits(w, r, req.Name) {
-		return
-	}
-	if contact == user {
-		a.fail(w, r, http.StatusBadRequest, "that is you")
 		return
 	}
 	a.done(w, r, a.cfg.People.AddContact(r.Context(), user, contact, req.Name))
@@ -124,13 +140,13 @@ func (a *API) fits(w http.ResponseWriter, r *http.Request, texts ...string) bool
 }
 
 func (a *API) deleteContact(w http.ResponseWriter, r *http.Request) {
-	if user, contact, ok := a.asUserAbout(w, r); ok {
+	if user, contact, ok := a.asUserOf(w, r); ok {
 		a.done(w, r, a.cfg.People.RemoveContact(r.Context(), user, contact))
 	}
 }
 
 func (a *API) postAnswer(w http.ResponseWriter, r *http.Request) {
-	user, contact, ok := a.asUserAbout(w, r)
+	user, contact, ok := a.asUserOf(w, r)
 	if !ok {
 		return
 	}

@@ -88,6 +88,8 @@ func TestPeople(t *testing.T) {
 		{"POST", "/requests/" + romeo, `{"accept":true}`, 204, "answer juliet@capulet.example romeo@montague.example true", ""},
 		{"POST", "/requests/" + romeo, `{"accept":false}`, 204, "answer juliet@capulet.example romeo@montague.example false", ""},
 		{"POST", "/requests/" + romeo, `{}`, 400, "", ""},
+		{"DELETE", "/contacts/juliet%40capulet.example", ``, 400, "", ""},
+		{"POST", "/requests/juliet%40capulet.example", `{"accept":true}`, 400, "", ""},
 		{"PUT", "/blocked/montague.example", ``, 204, "block juliet@capulet.example montague.example true", ""},
 		{"DELETE", "/blocked/montague.example", ``, 204, "block juliet@capulet.example montague.example false", ""},
 		{"PUT", "/presence", `{"show":"away","status":"at the ball"}`, 204, "presence juliet@capulet.example {Available:true Show:away Status:at the ball}", ""},
@@ -115,6 +117,22 @@ func TestPeople(t *testing.T) {
 	for _, path := range []string{"/contacts", "/profile"} {
 		if w := s.do(t, "GET", home+path, juliet, ""); w.Code != http.StatusInternalServerError {
 			t.Errorf("%s with a broken store: %d", path, w.Code)
+		}
+	}
+}
+
+// What users hear when something cannot be done.
+func TestRefusals(t *testing.T) {
+	s := newService(t)
+	juliet := s.user(t, "juliet")
+	for err, want := range map[error]int{
+		api.ErrNoRequest:                        http.StatusNotFound,
+		fmt.Errorf("sent: %w", gate.ErrBlocked): http.StatusConflict,
+		errors.New("the database is away"):      http.StatusInternalServerError,
+	} {
+		s.people.err = err
+		if w := s.do(t, "POST", "/v1/users/juliet/requests/romeo%40montague.example", juliet, `{"accept":false}`); w.Code != want {
+			t.Errorf("%v: %d, want %d", err, w.Code, want)
 		}
 	}
 }

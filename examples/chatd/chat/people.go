@@ -59,7 +59,7 @@ func newPeople(s store.Store, mux *stanza.Mux, contactUs disco.Contacts, log *sl
 	}
 	contacts := s.Contacts()
 	p.gate = &gate.Gate{
-		Next: mux, Blocks: s, Roster: contacts, Presence: p.shown, Known: gate.Contacts(contacts),
+		Next: mux, Blocks: s, Roster: contacts, Presence: p.shown, OnUnknown: p.lost, Known: gate.Contacts(contacts),
 		StrangerRate: -1, DomainRate: -1, // anybody may write to anybody here
 		Logger: log,
 	}

@@ -8,6 +8,7 @@ import (
 	"isthmus.im/examples/chatd/api"
 	"isthmus.im/examples/chatd/store"
 	"isthmus.im/jid"
+	"isthmus.im/presence/gate"
 	"isthmus.im/presence/pep"
 	"isthmus.im/roster"
 	"isthmus.im/stanza"
@@ -32,7 +33,15 @@ func (p *people) AddContact(ctx context.Context, user, contact jid.JID, name str
 // RemoveContact implements api.People.
 func (p *people) RemoveContact(ctx context.Context, user, contact jid.JID) error {
 	defer p.answered(user, contact)
-	return p.presence.Remove(ctx, user, contact)
+	return unlessBlocked(p.presence.Remove(ctx, user, contact))
+}
+
+// unlessBlocked is err, but nil if it only says that somebody who is blocked was not told.
+func unlessBlocked(err error) error {
+	if errors.Is(err, gate.ErrBlocked) {
+		return nil
+	}
+	return err
 }
 
 // Contacts implements api.People.
@@ -49,11 +58,18 @@ func (p *people) Contacts(ctx context.Context, user jid.JID) ([]api.Contact, err
 
 // Answer implements api.People.
 func (p *people) Answer(ctx context.Context, user, contact jid.JID, accept bool) error {
+	it, err := roster.Get(ctx, p.store.Contacts(), user, contact)
+	if err != nil {
+		return err
+	}
+	if !it.Pending {
+		return api.ErrNoRequest
+	}
 	defer p.answered(user, contact) // a stranger who is refused is no contact that changes
 	if accept {
 		return p.presence.Approve(ctx, user, contact)
 	}
-	return p.presence.Deny(ctx, user, contact)
+	return unlessBlocked(p.presence.Deny(ctx, user, contact))
 }
 
 // SetBlocked implements api.People.

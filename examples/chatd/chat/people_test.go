@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -14,8 +15,10 @@ import (
 	"sync"
 	"testing"
 
+	"isthmus.im/examples/chatd/api"
 	"isthmus.im/examples/chatd/store"
 	"isthmus.im/jid"
+	"isthmus.im/presence/gate"
 	"isthmus.im/roster"
 	"isthmus.im/stanza"
 )
@@ -228,5 +231,54 @@ func TestAvatarOfContact(t *testing.T) {
 	r.answer = func(*stanza.Stanza) (*stanza.Stanza, error) { return nil, none }
 	if _, got, err := r.Avatar(t.Context(), juliet, romeo); err != nil || len(got) > 0 {
 		t.Errorf("no image: %q, %v", got, err)
+	}
+}
+
+// Nobody can refuse what was not asked, which would end what was granted.
+func TestAnswerWithoutRequest(t *testing.T) {
+	r := newRig(t)
+	r.from(romeo, "subscribe")
+	r.must(r.Answer(t.Context(), juliet, romeo, true))
+	for _, accept := range []bool{false, true} {
+		if err := r.Answer(t.Context(), juliet, romeo, accept); !errors.Is(err, api.ErrNoRequest) {
+			t.Errorf("accept %t: %v", accept, err)
+		}
+	}
+	if it, err := roster.Get(t.Context(), r.store.Contacts(), juliet, romeo); err != nil || it.Subscription != roster.From {
+		t.Errorf("%+v, %v", it, err)
+	}
+}
+
+// While a contact is blocked their presence is not known and nothing goes out but goodbye,
+// and the contact can be removed all the same. Afterwards it is asked for again.
+func TestBlockedContact(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	befriend := func() {
+		_, err := r.store.Contacts().Update(ctx, juliet, romeo, func(it roster.Item) (roster.Item, error) {
+			it.Subscription = roster.Both
+			return it, nil
+		})
+		r.must(err)
+	}
+	befriend()
+	r.must(r.SetPresence(ctx, juliet, store.Presence{Available: true}))
+	r.take()
+	r.must(r.SetBlocked(ctx, juliet, romeo, true))
+	r.expect("blocked", "presence romeo@montague.example unknown")
+	if sent := r.take(); len(sent) != 1 || !strings.Contains(sent[0], `type="unavailable"`) {
+		t.Errorf("blocking sends %q", sent)
+	}
+	if err := r.AddContact(ctx, juliet, romeo, ""); !errors.Is(err, gate.ErrBlocked) {
+		t.Errorf("asking somebody who is blocked: %v", err)
+	}
+	r.must(r.RemoveContact(ctx, juliet, romeo))
+	if sent := r.take(); len(sent) != 0 {
+		t.Errorf("somebody who is blocked is sent %q", sent)
+	}
+	befriend()
+	r.must(r.SetBlocked(ctx, juliet, romeo, false))
+	if sent := r.take(); len(sent) != 2 || !slices.Contains(sent, probe) {
+		t.Errorf("unblocking sends %q", sent)
 	}
 }
