@@ -38,7 +38,18 @@ type List struct {
 
 	mu    sync.RWMutex
 	items map[string]struct{}
+	news  *changes // while the list is being read; nil otherwise
 }
+
+// changes are what the service told while the list was being read, which the answer may
+// or may not have in it.
+type changes struct {
+	purged bool            // before what follows
+	listed map[string]bool // whether an item is there now, by name
+}
+
+// maxID is how long, in bytes, the name of an item may be; others are ignored.
+const maxID = 255
 
 // retry is the time between attempts to read a list that failed.
 const retry = 5 * time.Minute
@@ -69,10 +80,19 @@ func (l *List) Run(ctx context.Context) error {
 	}
 }
 
-// load subscribes and reads the whole list.
+// load subscribes and reads the whole list, also when it cannot subscribe: a list that is
+// a few hours old is better than none.
 func (l *List) load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	l.mu.Lock()
+	l.news = &changes{listed: make(map[string]bool)}
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.news = nil
+		l.mu.Unlock()
+	}()
 	type subscribe struct {
 		XMLName xml.Name `xml:"http://jabber.org/protocol/pubsub pubsub"`
 		Sub     struct {
@@ -84,7 +104,7 @@ func (l *List) load(ctx context.Context) error {
 	sub.Sub.Node, sub.Sub.JID = l.Node, l.Self
 	_, err := l.ask(ctx, stanza.Set, sub)
 	if err != nil && !errors.Is(err, &stanza.Error{Condition: stanza.Conflict}) {
-		return fmt.Errorf("gate: subscribe: %w", err)
+		l.logger().Warn("no subscription to a block list", "remote", l.Service, "node", l.Node, "err", err)
 	}
 	type items struct {
 		XMLName xml.Name `xml:"http://jabber.org/protocol/pubsub pubsub"`
@@ -108,6 +128,14 @@ func (l *List) load(ctx context.Context) error {
 		l.put(all, it.ID)
 	}
 	l.mu.Lock()
+	if l.news.purged {
+		clear(all)
+	}
+	for id, listed := range l.news.listed {
+		if delete(all, id); listed {
+			l.put(all, id)
+		}
+	}
 	l.items = all
 	l.mu.Unlock()
 	l.logger().Info("block list read", "remote", l.Service, "node", l.Node, "items", len(all))
@@ -127,7 +155,7 @@ func (l *List) ask(ctx context.Context, typ stanza.Type, payload any) (*stanza.S
 }
 
 func (l *List) put(items map[string]struct{}, id string) {
-	if most := orDefault(l.MaxItems, 100_000); id != "" && len(id) <= 255 && len(items) < most {
+	if most := orDefault(l.MaxItems, 100_000); id != "" && len(id) <= maxID && len(items) < most {
 		items[strings.ToLower(id)] = struct{}{}
 	}
 }
@@ -192,16 +220,33 @@ func (l *List) handle(st *stanza.Stanza) bool {
 	case event.Items.Node:
 		for _, it := range event.Items.Item {
 			l.put(l.items, it.ID)
+			l.note(it.ID, true)
 		}
 		for _, it := range event.Items.Retract {
 			delete(l.items, strings.ToLower(it.ID))
+			l.note(it.ID, false)
 		}
 	case event.Purge.Node:
 		clear(l.items)
+		if l.news != nil {
+			l.news.purged = true
+			clear(l.news.listed)
+		}
 	default:
 		return false
 	}
 	return true
+}
+
+// note remembers a change while the list is being read. List.mu is held.
+func (l *List) note(id string, listed bool) {
+	if l.news == nil || len(id) > maxID {
+		return
+	}
+	id = strings.ToLower(id)
+	if _, ok := l.news.listed[id]; ok || len(l.news.listed) < orDefault(l.MaxItems, 100_000) {
+		l.news.listed[id] = listed
+	}
 }
 
 func (l *List) logger() *slog.Logger {

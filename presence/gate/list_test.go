@@ -124,3 +124,47 @@ func TestList(t *testing.T) {
 		}
 	})
 }
+
+// What the service tells while the list is being read is not lost, whether or not the
+// answer has it.
+func TestListChangesWhileRead(t *testing.T) {
+	for _, tt := range []struct{ event, want string }{
+		{`<items node='bans'><item id='New.example'/><retract id='gone.example'/></items>`, "kept.example new.example"},
+		{`<items node='bans'><item id='gone.example'/></items>`, "gone.example kept.example"},
+		{`<purge node='bans'/>`, ""},
+		{`<items node='bans'><item id='before.example'/></items>|<purge node='bans'/>|<items node='bans'><item id='new.example'/></items>`, "new.example"},
+		{`<items node='bans'><item id='new.example'/></items>|<items node='bans'><retract id='new.example'/></items>`, "gone.example kept.example"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var g *gate.Gate
+			out := &network{answer: func(iq *stanza.Stanza) (*stanza.Stanza, error) {
+				if iq.Type == stanza.Set {
+					return nil, &stanza.Error{Condition: stanza.NotAllowed} // the list is read all the same
+				}
+				for _, e := range strings.Split(tt.event, "|") {
+					m := stanza.MustParse(`<message from='lists.example' to='capulet.example'><event xmlns='http://jabber.org/protocol/pubsub#event'>` + e + `</event></message>`)
+					g.HandleStanza(t.Context(), m)
+				}
+				return iq.Reply(stanza.Result, stanza.Raw(`<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='bans'>`+
+					`<item id='kept.example'/><item id='gone.example'/></items></pubsub>`))
+			}}
+			l := &gate.List{Service: jid.MustParse("lists.example"), Node: "bans", Self: jid.MustParse("capulet.example"), Out: out, Logger: slog.New(slog.DiscardHandler)}
+			g = &gate.Gate{Next: new(passes), Lists: []*gate.List{l}}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- l.Run(ctx) }()
+			synctest.Wait()
+			var got []string
+			for _, d := range []string{"before.example", "gone.example", "kept.example", "new.example"} {
+				if l.Has(jid.MustParse(d)) {
+					got = append(got, d)
+				}
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("%s: listed are %v, want %s", tt.event, got, tt.want)
+			}
+			cancel()
+			<-done
+		})
+	}
+}
