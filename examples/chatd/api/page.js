@@ -124,9 +124,15 @@ async function picture(address) {
 const asData = async (blob) => "data:" + blob.type + ";base64," +
   btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (b) => String.fromCharCode(b)).join(""));
 
+// says is what is shown of a contact's session. An offline contact has none.
+const says = {
+  chat: "free to chat", online: "online", away: "away", xa: "away for long", dnd: "do not disturb", unknown: "not known whether they are there",
+};
+const saysOf = (now) => says[now.show] + (now.status ? ", " + now.status : "");
+
 // seenAs is the best of what a contact's sessions say.
 function seenAs(address) {
-  const order = ["chat", "online", "away", "xa", "dnd"];
+  const order = Object.keys(says);
   return [...(there.get(address) || new Map()).values()].sort((a, b) => order.indexOf(a.show) - order.indexOf(b.show))[0];
 }
 
@@ -152,7 +158,7 @@ function about() {
   };
   const now = seenAs(current);
   const words = { none: "not a contact", to: "you see their presence", from: "they see your presence", both: "you see each other's presence" };
-  box.replaceChildren(el("span", { className: "what", textContent: (now ? now.show + (now.status ? ", " + now.status : "") + " · " : "") +
+  box.replaceChildren(el("span", { className: "what", textContent: (now ? saysOf(now) + " · " : "") +
     (c.asked ? "asked, no answer yet" : words[c.subscription] || "") }));
   if (c.request) box.append(el("strong", { textContent: "asks to see when you are there" }), act("Allow", () => answer(true), true), act("Do not", () => answer(false)));
   if (c.subscription === "none" || c.subscription === "from") {
@@ -212,11 +218,14 @@ function happened(e) {
   case "presence": {
     const address = bare(e.from);
     if (!there.has(address)) there.set(address, new Map());
-    if (e.show === "offline" || e.show === "unknown") {
-      if (e.from === address) there.get(address).clear();
-      there.get(address).delete(e.from);
-    } else {
-      there.get(address).set(e.from, { show: e.show, status: e.status });
+    const sessions = there.get(address);
+    if (e.from === address) sessions.clear(); // all of them
+    sessions.delete(address); // they are known now, unless
+    sessions.delete(e.from);
+    if (e.show === "unknown") {
+      sessions.set(address, { show: e.show });
+    } else if (e.show in says) {
+      sessions.set(e.from, { show: e.show, status: e.status });
     }
     people();
     about();
@@ -244,7 +253,13 @@ function happened(e) {
     about();
     return;
   }
+  case "error":
+    failed(e);
   }
+}
+
+// failed shows that a message was not delivered.
+function failed(e) {
   const error = e.condition.replaceAll("-", " ") + (e.text ? " (" + e.text + ")" : "");
   for (const [address, p] of peers) {
     const m = p.messages.find((m) => m.mine && m.id === e.in_reply_to);
@@ -294,7 +309,7 @@ function people() {
   $("people").querySelector("ul").replaceChildren(...[...peers].map(([address, p]) => {
     const c = contacts.get(address) || {}, now = seenAs(address);
     const name = el("span", { className: "addr", textContent: c.name || c.nick || address });
-    if (now) name.append(el("span", { className: "says", textContent: now.show + (now.status ? ", " + now.status : "") }));
+    if (now) name.append(el("span", { className: "says", textContent: saysOf(now) }));
     const button = el("button", { type: "button", title: address, onclick: () => choose(address) },
       el("span", { className: "dot " + (now ? now.show : "") }), ...(pictures.has(address) ? [el("img", { src: pictures.get(address), alt: "" })] : []), name);
     if (c.request) button.append(el("span", { className: "new", textContent: "asks" }));
@@ -446,7 +461,10 @@ $("portrait-file").onchange = async (e) => {
   }
   e.target.value = "";
 };
-$("leave").onclick = () => signOut();
+$("leave").onclick = () => {
+  put("presence", { show: "offline" }).catch(() => {}); // whoever is gone already need not say so
+  signOut();
+};
 
 // A link may carry a name and token behind "#", which no server ever sees.
 const link = new URLSearchParams(location.hash.slice(1));

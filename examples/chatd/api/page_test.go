@@ -1,6 +1,9 @@
 package api_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"regexp"
 	"strings"
 	"testing"
@@ -39,5 +42,39 @@ func TestPageIsSelfContained(t *testing.T) {
 		if got := w.Header().Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
+	}
+}
+
+// The page does something about each type of event there is, and has a word for each way
+// in which a contact can be there or not known to be.
+func TestPageHandlesEvents(t *testing.T) {
+	page := newService(t).do(t, "GET", "/", "", "").Body.String()
+	source, err := parser.ParseFile(token.NewFileSet(), "../store/store.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := 0
+	ast.Inspect(source, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if ok && strings.HasPrefix(spec.Names[0].Name, "Type") {
+			types++
+			if want := "case " + spec.Values[0].(*ast.BasicLit).Value + ":"; !strings.Contains(page, want) {
+				t.Errorf("the page lacks %s", want)
+			}
+		}
+		return true
+	})
+	if types < 7 {
+		t.Errorf("%d types of events found", types)
+	}
+	_, words, _ := strings.Cut(page, "const says = {")
+	words, _, _ = strings.Cut(words, "}")
+	for _, show := range []string{"online", "chat", "away", "xa", "dnd", "unknown"} {
+		if !strings.Contains(words, " "+show+": \"") {
+			t.Errorf("the page has no word for %s", show)
+		}
+	}
+	if !strings.Contains(page, `put("presence", { show: "offline" })`) {
+		t.Error("whoever signs out stays online")
 	}
 }
