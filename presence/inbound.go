@@ -31,10 +31,21 @@ func (s *Service) HandleStanza(ctx context.Context, p *stanza.Stanza) (*stanza.S
 		if !ok || user == contact {
 			return nil, nil
 		}
+		if ev != roster.RecvSubscribe && !p.To.IsBare() && !s.present(p.To) {
+			return nil, nil // RFC 6121 section 8.5.3.2.2
+		}
 		p.From, p.To = contact, user // RFC 6121 section 3.1.3: as if sent to the bare address
 		return nil, s.receive(ctx, p, ev)
 	}
 	return nil, nil
+}
+
+// present reports whether there is such a session.
+func (s *Service) present(full jid.JID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[full.Bare()]
+	return u != nil && u.sessions[full.Resource()] != nil
 }
 
 // receive applies an event that the contact caused.

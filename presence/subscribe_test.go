@@ -66,6 +66,29 @@ func TestOwnRequest(t *testing.T) {
 	same(t, "host", r.told(), "roster juliet@capulet.example romeo@montague.example None")
 }
 
+// Answers and cancellations for a session that is not there are ignored, and for one that
+// is they are for the user.
+func TestSessionAddressed(t *testing.T) {
+	r := newRig(t)
+	to := func(typ string) string {
+		return strings.Replace(from(romeo, typ), juliet.String(), juliet.String()+"/balcony", 1)
+	}
+	it := roster.Item{Contact: romeo, Subscription: roster.From, Ask: true}
+	for typ, want := range map[string]string{"subscribed": "Both", "unsubscribe": "None + Pending Out", "unsubscribed": "From"} {
+		r.put(juliet, it)
+		r.in(to(typ))
+		if got := r.state(juliet, romeo).State(); got != "From + Pending Out" {
+			t.Errorf("%s to no session: %s", typ, got)
+		}
+		r.announce(`<presence from="juliet@capulet.example/balcony"/>`)
+		r.in(to(typ))
+		if got := r.state(juliet, romeo).State(); got != want {
+			t.Errorf("%s to a session: %s, want %s", typ, got, want)
+		}
+		r.announce(`<presence from="juliet@capulet.example/balcony" type="unavailable"/>`)
+	}
+}
+
 func TestApprovalInAdvance(t *testing.T) {
 	r := newRig(t)
 	if err := r.Approve(t.Context(), juliet, romeo); err != nil {
