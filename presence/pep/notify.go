@@ -24,13 +24,15 @@ const maxNotices = 1024
 // that notices are in the order of what they tell.
 func (s *Service) enqueue(owner jid.JID, n notice) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	u := s.ensure(owner)
-	if len(u.notices) >= maxNotices {
-		s.log().Warn("notification not sent, too many wait", "local", owner, "node", n.node.Name)
-		return
+	full := len(u.notices) >= maxNotices
+	if !full {
+		u.notices = append(u.notices, n)
 	}
-	u.notices = append(u.notices, n)
+	s.mu.Unlock()
+	if full {
+		s.log().Warn("notification not sent, too many wait", "local", owner, "node", n.node.Name)
+	}
 }
 
 // drain sends the notices of an owner. If somebody else is at it, they do.
