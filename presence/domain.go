@@ -15,6 +15,8 @@ type domain struct {
 	lost  bool // what the host said last
 	told  bool // what the users were told last
 	busy  bool // a goroutine tells them
+
+	missed bool // the link was back before they were told that it was lost
 }
 
 // watch notes that a user who is online has a contact at a domain. Service.mu is
@@ -76,12 +78,12 @@ func (s *Service) unwatch(u *user, bare jid.JID) {
 // ended by an error; [Links] finds that out.
 //
 // DomainLost does not block; a goroutine does the work. Calls that come faster than
-// it works are one, and the last of DomainLost and DomainBack counts.
+// it works are one, and the last of DomainLost and DomainBack counts: of a link that is
+// back at once nobody hears.
 func (s *Service) DomainLost(domain jid.JID) { s.link(domain.Domain(), true) }
 
 // DomainBack says that there is a link with a domain again, which [Links] finds out, too.
-// If OnUnknown was called for its users, they are probed again. It does
-// not block either.
+// If it was lost, its users are probed again. It does not block either.
 func (s *Service) DomainBack(domain jid.JID) { s.link(domain.Domain(), false) }
 
 func (s *Service) link(name string, lost bool) {
@@ -91,6 +93,7 @@ func (s *Service) link(name string, lost bool) {
 	if d == nil {
 		return
 	}
+	d.missed = d.missed || d.lost && !d.told && !lost
 	d.lost = lost
 	if !d.busy && d.lost != d.told {
 		d.busy = true
@@ -102,12 +105,12 @@ func (s *Service) link(name string, lost bool) {
 func (s *Service) tell(name string, d *domain) {
 	for {
 		s.mu.Lock()
-		if d.lost == d.told {
+		if d.lost == d.told && !d.missed {
 			d.busy = false
 			s.mu.Unlock()
 			return
 		}
-		d.told = d.lost
+		d.told, d.missed = d.lost, false
 		lost := d.lost
 		users := make([]jid.JID, 0, len(d.users))
 		for user := range d.users {

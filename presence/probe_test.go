@@ -122,7 +122,12 @@ func TestDomainLost(t *testing.T) {
 		same(t, "lost twice", lost())
 		same(t, "back", back(), probe)
 		same(t, "back twice", back())
-		lost()
+		r.DomainLost(montague)
+		same(t, "lost and back at once", back(), probe)
+		r.told()
+		r.DomainLost(montague)
+		r.DomainBack(montague)
+		same(t, "lost, back and lost at once", lost(), "unknown juliet@capulet.example romeo@montague.example")
 		r.announce(`<presence from="juliet@capulet.example/balcony" type="unavailable"/>`)
 		same(t, "back, offline", back())
 
