@@ -41,24 +41,35 @@ func (s *Service) settle(u *user, ss *session) {
 func (s *Service) later(u *user, ss *session, d time.Duration) {
 	ss.timer = true
 	time.AfterFunc(d, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		s.mu.Lock()
-		ss.timer = false
-		due := !ss.busy && ss.changed()
-		if due {
-			ss.busy = true
-		} else {
-			s.settle(u, ss)
-		}
-		s.mu.Unlock()
-		if due {
-			if err := s.broadcast(ctx, u, ss); err != nil {
-				s.log().Error("presence not broadcast", "local", ss.jid, "err", err)
-			}
-		}
+		s.work.Do(func(ctx context.Context) { s.due(ctx, u, ss) })
 	})
 }
+
+// due does what later was called for.
+func (s *Service) due(ctx context.Context, u *user, ss *session) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s.mu.Lock()
+	ss.timer = false
+	due := !ss.busy && ss.changed()
+	if due {
+		ss.busy = true
+	} else {
+		s.settle(u, ss)
+	}
+	s.mu.Unlock()
+	if due {
+		if err := s.broadcast(ctx, u, ss); err != nil {
+			s.log().Error("presence not broadcast", "local", ss.jid, "err", err)
+		}
+	}
+}
+
+// Close ends what the Service does on its own, such as broadcasts that wait for Interval,
+// requests that are repeated and news of links, and waits for what of it is being done.
+// A host calls it, after Flush, before it closes Roster. The functions of the Service
+// must not call it. What the methods do at once they still do.
+func (s *Service) Close() { s.work.Close() }
 
 // Flush broadcasts at once what waits for Interval to pass. A host calls it before it
 // stops, after it has announced that its sessions are unavailable. The error is

@@ -97,12 +97,12 @@ func (s *Service) link(name string, lost bool) {
 	d.lost = lost
 	if !d.busy && d.lost != d.told {
 		d.busy = true
-		go s.tell(name, d)
+		go s.work.Do(func(ctx context.Context) { s.tell(ctx, name, d) })
 	}
 }
 
 // tell runs until users know what the host said last of a domain.
-func (s *Service) tell(name string, d *domain) {
+func (s *Service) tell(ctx context.Context, name string, d *domain) {
 	for {
 		s.mu.Lock()
 		if d.lost == d.told && !d.missed {
@@ -118,13 +118,13 @@ func (s *Service) tell(name string, d *domain) {
 		}
 		s.mu.Unlock()
 		for _, user := range users {
-			s.tellUser(user, name, lost)
+			s.tellUser(ctx, user, name, lost)
 		}
 	}
 }
 
-func (s *Service) tellUser(user jid.JID, name string, lost bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (s *Service) tellUser(ctx context.Context, user jid.JID, name string, lost bool) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	items, err := s.Roster.Items(ctx, user)
 	if err != nil {

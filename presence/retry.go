@@ -25,7 +25,7 @@ func (s *Service) retryLater(u *user, bare jid.JID) {
 		}
 		s.mu.Unlock()
 		if due {
-			s.repeat(u, bare)
+			s.work.Do(func(ctx context.Context) { s.repeat(ctx, u, bare) })
 		}
 	})
 	u.retry = timer
@@ -33,8 +33,8 @@ func (s *Service) retryLater(u *user, bare jid.JID) {
 
 // repeat sends the requests without answer once more, and goes on while there are any:
 // the request or its answer may have been lost.
-func (s *Service) repeat(u *user, bare jid.JID) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (s *Service) repeat(ctx context.Context, u *user, bare jid.JID) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	items, err := s.Roster.Items(ctx, bare)
 	if err != nil {

@@ -1,10 +1,12 @@
 package presence
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"isthmus.im/jid"
 	"isthmus.im/roster"
 )
 
@@ -56,5 +58,36 @@ func TestRetry(t *testing.T) {
 		r.put(juliet, roster.Item{Contact: romeo, Ask: true})
 		same(t, "login", r.announce(balcony), ask)
 		same(t, "switched off", after(3*time.Hour))
+	})
+}
+
+// After Close nothing happens that nobody waits for, and what was happening has ended.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.Interval = time.Second
+		r.put(juliet, roster.Item{Contact: romeo, Subscription: roster.From, Ask: true})
+		r.announce(balcony)
+		r.announce(`<presence from="juliet@capulet.example/balcony"><show>away</show></presence>`)
+		telling, told := make(chan bool), false
+		r.OnUnknown = func(ctx context.Context, _, _ jid.JID) {
+			close(telling)
+			<-ctx.Done()
+			told = true
+		}
+		r.put(juliet, roster.Item{Contact: romeo, Subscription: roster.Both})
+		r.DomainLost(romeo.Host())
+		<-telling
+		r.Close()
+		if !told {
+			t.Error("Close did not wait")
+		}
+		r.DomainBack(romeo.Host())
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		same(t, "afterwards", r.take())
+		r.announce(`<presence from="juliet@capulet.example/chamber"/>`)
+		same(t, "sessions", r.announce(`<presence from="juliet@capulet.example/chamber" to="romeo@montague.example/x"/>`),
+			`<presence from="juliet@capulet.example/chamber" to="romeo@montague.example/x"/>`)
 	})
 }

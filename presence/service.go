@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"isthmus.im/internal/work"
 	"isthmus.im/jid"
 	"isthmus.im/roster"
 	"isthmus.im/stanza"
@@ -84,6 +85,7 @@ type Service struct {
 	// Logger receives what goes wrong. Nil: [slog.Default].
 	Logger *slog.Logger
 
+	work    work.Work // what nobody waits for
 	mu      sync.Mutex
 	users   map[jid.JID]*user
 	domains map[string]*domain

@@ -63,6 +63,7 @@ var allowed = []struct {
 }{
 	{"internal/archtest", nil},
 	{"internal/lane", nil},
+	{"internal/work", nil},
 	{"internal/memnet", nil},
 	{"internal/testca", []string{"golang.org/x/crypto/ocsp"}},
 	{"internal/transcript", nil},
@@ -83,7 +84,7 @@ var allowed = []struct {
 
 	{"internal/sqldb", nil},
 	{"roster/...", []string{"internal/sqldb", "jid", "roster", "stanza", "stanza/..."}},
-	{"presence/...", []string{"internal/lane", "internal/sqldb", "jid", "presence/...", "roster", "stanza", "stanza/..."}},
+	{"presence/...", []string{"internal/lane", "internal/sqldb", "internal/work", "jid", "presence/...", "roster", "stanza", "stanza/..."}},
 	{"mix/...", []string{"internal/lane", "internal/sqldb", "jid", "mix", "stanza", "stanza/..."}},
 	{"e2ee/...", []string{"filippo.io/edwards25519/...", "jid", "presence/pep", "e2ee", "stanza", "stanza/..."}},
 

@@ -148,7 +148,7 @@ func (s *Service) online(ctx context.Context, owner, from jid.JID, p *stanza.Sta
 	case full:
 		s.log().Warn("interests not learnt, too many at once", "local", owner, "remote", from)
 	case begun:
-		go s.teach(caps)
+		go s.work.Do(func(ctx context.Context) { s.teach(ctx, caps) })
 	}
 }
 

@@ -62,23 +62,23 @@ func (l *lesson) prune(caps disco.Caps) {
 }
 
 // teach holds a lesson.
-func (s *Service) teach(caps disco.Caps) {
+func (s *Service) teach(ctx context.Context, caps disco.Caps) {
 	failed := make(map[string]int) // by domain
 	for {
 		p, ok := s.next(caps, failed)
 		if !ok {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		info, err := s.entities().Get(ctx, p.u, p.ss.jid, caps)
+		asking, cancel := context.WithTimeout(ctx, patience)
+		info, err := s.entities().Get(asking, p.u, p.ss.jid, caps)
 		cancel()
 		if err != nil {
 			failed[p.ss.jid.Domain()]++
 			s.log().Info("interests not learnt", "local", p.u, "remote", p.ss.jid, "err", err)
 		}
 		for _, p := range s.taught(caps, p, info, err) {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			s.round(ctx, p.u, p.ss.jid.Bare())
+			sending, cancel := context.WithTimeout(ctx, patience)
+			s.round(sending, p.u, p.ss.jid.Bare())
 			cancel()
 		}
 	}

@@ -1,6 +1,7 @@
 package pep
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -128,4 +129,38 @@ func TestLessonsOfADomain(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 	})
+}
+
+// After Close nobody is asked on the Service's own account, and who was being asked is not
+// waited for.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.befriend(juliet, romeo)
+		asked := make(silent, 10)
+		r.Caps = &disco.Cache{Ask: asked}
+		r.Presence(t.Context(), juliet, orchard, available(t, orchard, interests(tune)))
+		synctest.Wait()
+		before := time.Now()
+		r.Close()
+		if took := time.Since(before); took > time.Second {
+			t.Errorf("Close took %v", took)
+		}
+		r.Presence(t.Context(), juliet, tomb, available(t, tomb, interests(keys)))
+		synctest.Wait()
+		if n := len(asked); n != 1 {
+			t.Errorf("%d questions, want the first alone", n)
+		}
+	})
+}
+
+// silent takes questions and answers nothing until it is not waited for any more.
+type silent chan *stanza.Stanza
+
+func (silent) Send(context.Context, *stanza.Stanza) error { return nil }
+
+func (s silent) Request(ctx context.Context, iq *stanza.Stanza) (*stanza.Stanza, error) {
+	s <- iq
+	<-ctx.Done()
+	return nil, ctx.Err()
 }

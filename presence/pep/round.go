@@ -15,16 +15,21 @@ func (s *Service) interval() time.Duration { return max(orDefault(s.Interval, ti
 func (s *Service) later(owner, who jid.JID, c *contact, wait time.Duration) {
 	c.timer = true
 	time.AfterFunc(wait, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		s.mu.Lock()
-		c.timer = false
-		if u := s.users[owner]; u != nil && u.contacts[who] == c {
-			s.settle(owner, u, who, c)
-		}
-		s.mu.Unlock()
-		s.round(ctx, owner, who)
+		s.work.Do(func(ctx context.Context) { s.due(ctx, owner, who, c) })
 	})
+}
+
+// due does what later was called for.
+func (s *Service) due(ctx context.Context, owner, who jid.JID, c *contact) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s.mu.Lock()
+	c.timer = false
+	if u := s.users[owner]; u != nil && u.contacts[who] == c {
+		s.settle(owner, u, who, c)
+	}
+	s.mu.Unlock()
+	s.round(ctx, owner, who)
 }
 
 // round sends a contact the last items that their sessions have not had, now or when

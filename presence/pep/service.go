@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"isthmus.im/internal/work"
 	"isthmus.im/jid"
 	"isthmus.im/roster"
 	"isthmus.im/stanza"
@@ -102,6 +103,7 @@ type Service struct {
 	change [64]sync.Mutex // by owner: what is stored is notified in the same order
 	caps   *disco.Cache
 
+	work    work.Work // what nobody waits for
 	mu      sync.Mutex
 	users   map[jid.JID]*user
 	lessons map[disco.Caps]*lesson
@@ -120,6 +122,12 @@ func (s *Service) Register(mux *stanza.Mux) {
 	}
 	mux.HandleMessage(nsEvent+" event", s)
 }
+
+// Close ends what the Service does on its own, such as finding out what contacts are
+// interested in and sending last items after Interval, and waits for what of it is being
+// done. A host calls it before it closes Store and Roster. The functions of the Service
+// must not call it. What the methods do at once they still do.
+func (s *Service) Close() { s.work.Close() }
 
 // HandleStanza handles requests to the bare address of a local user and events, and
 // leaves everything else unhandled.

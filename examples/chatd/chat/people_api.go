@@ -182,6 +182,12 @@ func (p *people) stop(ctx context.Context) error {
 	return p.leave(ctx)
 }
 
+// close ends what goes on without anybody's asking, before the store is closed.
+func (p *people) close() {
+	p.presence.Close()
+	p.nodes.Close()
+}
+
 // restore announces the users who were there when the service ended.
 func (p *people) restore(ctx context.Context) {
 	online, err := p.store.Online(ctx)

@@ -106,6 +106,7 @@ func (s *Service) Shutdown(ctx context.Context) error {
 	if err := s.fed.Shutdown(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("chat: federation: %w", err))
 	}
+	s.people.close()
 	return errors.Join(append(errs, s.store.Close())...)
 }
 
