@@ -34,10 +34,12 @@ const (
 // stream. It belongs to the link's lock.
 type acks struct {
 	state acksState
-	h     uint32 // what the peer has acknowledged, counted from <enable/>
-	skip  int    // stanzas written before that
-	asked bool   // a request is unanswered
-	want  bool   // ask, even if no stanza waits
+	h     uint32    // what the peer has acknowledged, counted from <enable/>
+	skip  int       // stanzas written before that
+	asked bool      // a request is unanswered
+	since time.Time // when it was made
+	heard bool      // some was answered
+	want  bool      // ask, even if no stanza waits
 	timer *time.Timer
 	limit time.Duration
 	late  func() // called when a request stays unanswered
@@ -70,7 +72,7 @@ func (a *acks) request(b []byte, unacknowledged int) []byte {
 
 // expect gives the peer a time for its answer.
 func (a *acks) expect() {
-	a.asked = true
+	a.asked, a.since = true, time.Now()
 	if a.timer == nil {
 		a.timer = time.AfterFunc(a.limit, a.late)
 	} else {
@@ -81,7 +83,7 @@ func (a *acks) expect() {
 // answered takes an acknowledgement and returns how many more stanzas it
 // covers.
 func (a *acks) answered(h uint32) int {
-	a.asked = false
+	a.asked, a.heard = false, true
 	if a.timer != nil {
 		a.timer.Stop()
 	}
@@ -116,17 +118,28 @@ func (c *conn) enableAcks() {
 
 func (c *conn) newAcks(state acksState) acks {
 	return acks{state: state, limit: c.s.limits.Ack, late: func() {
-		if c.wasHeld(c.s.limits.Ack) { // so the answer may be there and not read yet
-			c.link.mu.Lock()
-			defer c.link.mu.Unlock()
-			if c.acks.asked && c.acks.state == acksOn {
-				c.acks.timer.Reset(c.acks.limit)
-			}
-			return
+		if c.link.overdue(c) {
+			c.s.log.Warn("no acknowledgement", append(c.attrs(), "took", c.s.limits.Ack)...)
+			c.sock.Close()
 		}
-		c.s.log.Warn("no acknowledgement", append(c.attrs(), "took", c.s.limits.Ack)...)
-		c.sock.Close()
 	}}
+}
+
+// overdue reports whether a request has stayed unanswered for too long. The
+// answer may have come while the timer's function began, or be there and not read
+// yet.
+func (l *link) overdue(c *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := &c.acks
+	if l.conn != c || !a.asked || time.Since(a.since) < a.limit {
+		return false
+	}
+	if c.wasHeld(a.limit) {
+		a.timer.Reset(a.limit)
+		return false
+	}
+	return true
 }
 
 // management takes an element of stream management. An error ends the stream.
