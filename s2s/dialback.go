@@ -153,9 +153,21 @@ func (c *conn) answerQuestion(raw []byte) stream.Event {
 		return nil
 	}
 	c.questioned = true
-	answer := dialback.Authority{Secret: c.s.dialback.secret, Serves: c.s.serves}.Answer(e)
+	answer := c.s.authority().Answer(e)
 	if _, err := c.transport().Write(answer.Append(nil)); err != nil {
 		return stream.Lost{Err: err}
 	}
 	return nil
+}
+
+// authority says which keys are of this server.
+func (s *Server) authority() dialback.Authority {
+	return dialback.Authority{Secret: s.dialback.secret, Serves: s.serves}
+}
+
+// answerKey answers a <db:verify/> on a stream that somebody reads.
+func (c *conn) answerKey(e dialback.Element) {
+	if err := c.write(c.s.authority().Answer(e).Append(nil)); err != nil {
+		c.sock.Close() // the reader reports it
+	}
 }

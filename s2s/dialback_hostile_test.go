@@ -39,7 +39,12 @@ type hostile struct {
 }
 
 func newHostile(t *testing.T, limits s2s.Limits) *hostile {
+	return newHostileTraced(t, limits, s2s.Trace{})
+}
+
+func newHostileTraced(t *testing.T, limits s2s.Limits, trace s2s.Trace) *hostile {
 	h := &hostile{t: t, n: s2stest.NewNetwork(t), left: make(chan error, 64)}
+	trace.AuthFailed = func(_ jid.JID, _ string, err error) { h.left <- err }
 	var mux *stanza.Mux
 	mux, h.got = inbox()
 	h.fed = h.n.Server(s2s.Config{
@@ -48,7 +53,7 @@ func newHostile(t *testing.T, limits s2s.Limits) *hostile {
 			h.dials.Add(1)
 			return h.n.Dialer(here).DialContext(ctx, network, address)
 		}),
-		Trace: &s2s.Trace{AuthFailed: func(_ jid.JID, _ string, err error) { h.left <- err }},
+		Trace: &trace,
 	})
 	h.romeo = h.n.PeerConfig(s2s.Config{Services: []string{there, feast}, TLS: useless(h.n), Dialback: &s2s.Dialback{Secret: s2s.FixedSecret(theirSecret)}})
 	return h

@@ -75,9 +75,9 @@ func (c *conn) handedOver(ctx context.Context, h stream.Handover) error {
 	stop := context.AfterFunc(ctx, func() { c.sock.Close() })
 	defer stop()
 	d := c.dialback
-	d.mu.Lock()
+	d.turn.Lock()
 	d.perform(d.m.Start(c.local, c.remote))
-	d.mu.Unlock()
+	d.turn.Unlock()
 	err := d.until(func() bool { return len(d.started) > 0 })
 	var se *stream.Error
 	if err != nil {
@@ -137,7 +137,7 @@ func (c *conn) prove(first []byte) {
 			err = c.fill(peek[:])
 		}
 		// The peer was told before it could send more.
-		if d.isProved() {
+		if d.proved.Load() {
 			stop()
 			c.scan.SetLimits(c.s.stanzaLimits())
 			cause, clean := c.readAll(peek[:])
@@ -156,12 +156,6 @@ func (d *dialbackStream) begun(first []byte) error {
 		return err
 	}
 	return d.hear(&t)
-}
-
-func (d *dialbackStream) isProved() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.proved
 }
 
 // unproved ends an inbound stream on which no domain was proved.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"isthmus.im/internal/dialback"
 	"isthmus.im/internal/stream"
@@ -16,16 +17,18 @@ import (
 
 // dialbackStream is Server Dialback on one stream. It performs what the machine
 // says, in the order in which it says it; the machine is stepped by the stream's
-// reader and by those who have keys verified.
+// reader and by those who have keys verified, in turn. A turn may take as long as
+// a write or a hook of the host, so nothing that a host can call waits for one.
 type dialbackStream struct {
 	c        *conn
 	offered  bool    // the peer announces Server Dialback
 	claimed  jid.JID // inbound: the domain in the peer's header
 	external error   // why SASL EXTERNAL came to nothing; nil: it did not, or nobody tried
 
-	mu      sync.Mutex
+	proved atomic.Bool // somebody has authenticated
+
+	turn    waitLock
 	m       *dialback.Machine
-	proved  bool                                           // somebody has authenticated
 	asking  map[*dialback.Question]context.CancelFunc      // the peer's requests that are being verified
 	asked   map[*dialback.Question]chan<- dialback.Verdict // questions put to the peer
 	started chan error                                     // buffered; what became of our own request
@@ -63,14 +66,18 @@ func (d *dialbackStream) hear(t *xmlscan.Token) error {
 		return &stream.Error{Condition: bad.Condition, Text: bad.Text}
 	case err != nil:
 		return err
+	case e.Kind == dialback.Verify && e.Type == dialback.Request:
+		// This has nothing to do with the rest, and asks the host's Secret.
+		d.c.answerKey(e)
+		return nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.turn.Lock()
+	defer d.turn.Unlock()
 	d.perform(d.m.Step(e))
 	return nil
 }
 
-// perform does what the machine wants. d.mu is held.
+// perform does what the machine wants. It is the caller's turn.
 func (d *dialbackStream) perform(actions []dialback.Action) {
 	first := false
 	for _, a := range actions {
@@ -92,12 +99,12 @@ func (d *dialbackStream) perform(actions []dialback.Action) {
 				delete(d.asked, q)
 			}
 		case dialback.Authorized:
-			d.proved = true
+			d.proved.Store(true)
 			d.started <- nil
 		case dialback.Refused:
 			d.started <- a.Err
 		case dialback.Accepted:
-			if first = !d.proved; first && !d.admit(Route{a.Local, a.Remote}) {
+			if first = !d.proved.Load(); first && !d.admit(Route{a.Local, a.Remote}) {
 				return
 			}
 			d.c.s.log.Info("domain accepted", "local", a.Local, "remote", a.Remote, "stream", d.c.id, "method", d.method(a.Local, a.Remote).String())
@@ -117,7 +124,7 @@ func (d *dialbackStream) perform(actions []dialback.Action) {
 
 // admit makes an inbound stream one of the server's when its first domain has
 // been proved, before the peer is told. It reports false if the stream may not
-// stay. d.mu is held.
+// stay. It is the caller's turn.
 func (d *dialbackStream) admit(r Route) bool {
 	c := d.c
 	c.local, c.remote, c.mechanism, c.method = r.Local, r.Remote, mechanismDialback, d.method(r.Local, r.Remote)
@@ -126,7 +133,7 @@ func (d *dialbackStream) admit(r Route) bool {
 		c.end(noPlace(err))
 		return false
 	}
-	d.proved = true
+	d.proved.Store(true)
 	c.s.negotiated(c, true)
 	if c.s.changes.Load() != d.changes {
 		if err := c.s.permitsStream(c.s.ctx, c); err != nil {
@@ -138,7 +145,7 @@ func (d *dialbackStream) admit(r Route) bool {
 }
 
 // begin lets stanzas go where both sides want that, when the peer has been told.
-// d.mu is held.
+// It is the caller's turn.
 func (d *dialbackStream) begin() {
 	d.c.s.kick(d.c.remote)
 	if d.c.bidi {
@@ -165,17 +172,17 @@ func (d *dialbackStream) token(t *xmlscan.Token) error {
 // close says that the stream is over. It reports whether anybody had
 // authenticated and, if not, why the peer's last request came to nothing.
 func (d *dialbackStream) close(err error) (proved bool, refused error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.turn.Lock()
+	defer d.turn.Unlock()
 	d.perform(d.m.Step(dialback.Closed{Err: err}))
-	return d.proved, d.refused
+	return d.proved.Load(), d.refused
 }
 
 // certified says that SASL has authenticated the side that opened the stream.
 func (d *dialbackStream) certified() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.proved = true
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	d.proved.Store(true)
 	if !d.c.out {
 		d.m.Grant(d.c.local, d.c.remote)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // verify finds out, without holding up the stream, whether the peer speaks for
-// the domain that it claims. d.mu is held.
+// the domain that it claims. It is the caller's turn.
 func (d *dialbackStream) verify(q *dialback.Question) {
 	s := d.c.s
 	if !s.begin() {
@@ -23,24 +23,25 @@ func (d *dialbackStream) verify(q *dialback.Question) {
 		defer cancel()
 		changes := s.changes.Load()
 		method, verdict := s.judge(ctx, d.c, q)
-		d.mu.Lock()
-		defer d.mu.Unlock()
+		d.turn.Lock()
 		delete(d.asking, q)
 		d.changes, d.refused = changes, nil
 		d.settle(q, method, verdict)
-		if method > 0 && d.proved && s.changes.Load() != changes {
+		refused := d.refused
+		d.turn.Unlock()
+		if method > 0 && d.proved.Load() && s.changes.Load() != changes {
 			if err := s.permits(s.ctx, Route{q.Local(), q.Remote()}); err != nil {
 				d.c.end(notPermitted(d.c, err))
 			}
 		}
-		if d.refused != nil && d.proved { // of others it is said when they end
-			s.log.Warn("dialback failed", "local", q.Local(), "remote", q.Remote(), "addr", d.c.addr().String(), "stream", d.c.id, "err", d.refused)
+		if refused != nil && d.proved.Load() { // of others it is said when they end
+			s.log.Warn("dialback failed", "local", q.Local(), "remote", q.Remote(), "addr", d.c.addr().String(), "stream", d.c.id, "err", refused)
 		}
 	}()
 }
 
 // settle passes on what a question came to: a method that is more than dialback
-// stands for itself, otherwise the verdict counts. d.mu is held.
+// stands for itself, otherwise the verdict counts. It is the caller's turn.
 func (d *dialbackStream) settle(q *dialback.Question, method Method, verdict dialback.Verdict) {
 	if method == 0 {
 		d.perform(d.m.Step(verdict))
@@ -128,9 +129,7 @@ func (s *Server) ask(ctx context.Context, c *conn, q *dialback.Question) dialbac
 // are written to; nil if there is none that could be asked. A server that does
 // not know the protocol would end the stream.
 func (s *Server) dialbackTo(r Route) *dialbackStream {
-	s.lmu.RLock()
-	l := s.links.byRoute[r]
-	s.lmu.RUnlock()
+	l := s.linkAt(r)
 	if l == nil {
 		return nil
 	}
@@ -145,8 +144,8 @@ func (s *Server) dialbackTo(r Route) *dialbackStream {
 // put puts a question to the peer. The channel gets the verdict.
 func (d *dialbackStream) put(q *dialback.Question) <-chan dialback.Verdict {
 	answer := make(chan dialback.Verdict, 1)
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.turn.Lock()
+	defer d.turn.Unlock()
 	d.asked[q] = answer
 	d.perform(d.m.Ask(q))
 	return answer
@@ -160,8 +159,8 @@ func (d *dialbackStream) ask(ctx context.Context, q *dialback.Question) dialback
 		return v
 	case <-ctx.Done():
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.turn.Lock()
+	defer d.turn.Unlock()
 	d.m.Withdraw(q)
 	delete(d.asked, q)
 	return late(q)

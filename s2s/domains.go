@@ -230,9 +230,7 @@ func (s *Server) streamsOf(f func(*conn) bool) []*conn {
 // endWritten ends a stream once the stanzas that are being written to it are
 // written. Those that are not yet stay in the queue.
 func (s *Server) endWritten(c *conn, e *stream.Error) {
-	s.lmu.RLock()
-	l := s.links.byRoute[Route{Local: c.local, Remote: c.remote}]
-	s.lmu.RUnlock()
+	l := s.linkAt(Route{Local: c.local, Remote: c.remote})
 	if l != nil {
 		s.until(s.ctx, func() bool { return l.hold(c) })
 	}

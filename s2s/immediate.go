@@ -20,9 +20,7 @@ func (s *Server) outOfReach(ctx context.Context, r Route) error {
 	if ctx.Value(immediateKey{}) == nil {
 		return nil
 	}
-	s.lmu.RLock()
-	l := s.links.byRoute[r]
-	s.lmu.RUnlock()
+	l := s.linkAt(r)
 	if l == nil {
 		return nil
 	}

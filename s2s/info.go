@@ -56,7 +56,7 @@ func (c *conn) info() StreamInfo {
 
 // managed reports whether the stream is under stream management.
 func (c *conn) managed() bool {
-	if c.link == nil || !c.out {
+	if !c.out || c.link == nil { // the link of another may be set at any time
 		return c.counting.Load()
 	}
 	c.link.mu.Lock()

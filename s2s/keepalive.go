@@ -27,7 +27,7 @@ type silence struct {
 // watchSilence starts the timer.
 func (c *conn) watchSilence() {
 	first := c.idleTime
-	if c.link != nil && c.out {
+	if c.out {
 		first = min(first, c.s.limits.KeepAlive)
 	}
 	c.silence.timer = time.AfterFunc(first, c.silent)
@@ -39,7 +39,8 @@ func (c *conn) silent() {
 	since := c.active.Load()
 	quiet := time.Since(time.Unix(0, since))
 	if quiet >= c.idleTime {
-		if c.wasHeld(c.idleTime) || c.link != nil && !c.link.detachIdle(c) {
+		l := c.s.linkAt(Route{c.local, c.remote}) // not c.link, which the reader may be about to set
+		if c.wasHeld(c.idleTime) || l != nil && !l.detachIdle(c) {
 			w.timer.Reset(c.idleTime)
 			return
 		}
@@ -47,7 +48,7 @@ func (c *conn) silent() {
 		return
 	}
 	next := c.idleTime
-	if c.link != nil && c.out {
+	if c.out {
 		if since != w.since {
 			w.checks, w.since = 0, since
 		}

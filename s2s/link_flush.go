@@ -14,7 +14,9 @@ const batch = 32 << 10
 func (l *link) flush(c *conn) bool {
 	buf := l.s.buffers.Get().(*[]byte)
 	defer l.s.buffers.Put(buf)
-	each := l.wrote(c)
+	trace := l.s.traceOut(c)
+	var written []*stanza.Stanza // those that the hook is shown
+	each := l.wrote(trace != nil, &written)
 	for {
 		l.mu.Lock()
 		if l.conn != c || l.q.waiting() == 0 && !c.acks.due() {
@@ -38,6 +40,7 @@ func (l *link) flush(c *conn) bool {
 			b, c.acks.owed = appendAck(b, c.acks.handled), false
 		}
 		before := l.q.waiting()
+		written = written[:0]
 		b, tooLarge := l.q.write(b, batch, window, c.maxBytes, time.Now(), each)
 		c.sent.Add(uint64(before - l.q.waiting() - len(tooLarge)))
 		if c.acks.state == acksAsked && l.q.doubt > l.s.limits.Unacknowledged {
@@ -51,6 +54,9 @@ func (l *link) flush(c *conn) bool {
 		l.release()
 		l.writing = true
 		l.mu.Unlock()
+		for _, st := range written {
+			trace(st)
+		}
 		l.s.bounceAll(tooLarge, &stanza.Error{Condition: stanza.PolicyViolation, Type: stanza.Modify,
 			Text: "larger than " + l.route.Remote.String() + " accepts"})
 		var err error
@@ -72,10 +78,11 @@ func (l *link) flush(c *conn) bool {
 	}
 }
 
-// wrote returns the function that sees what is written to a stream, or nil.
-func (l *link) wrote(c *conn) func(*entry) {
-	trace, recorder := l.s.traceOut(c), l.s.recorder
-	if trace == nil && recorder == nil && l.s.deliveries == nil {
+// wrote returns the function that sees what is written to a stream, or nil. It is
+// called with l.mu held; what the host's hook is to be shown it adds to list.
+func (l *link) wrote(traced bool, list *[]*stanza.Stanza) func(*entry) {
+	recorder := l.s.recorder
+	if !traced && recorder == nil && l.s.deliveries == nil {
 		return nil
 	}
 	return func(e *entry) {
@@ -85,8 +92,8 @@ func (l *link) wrote(c *conn) func(*entry) {
 			what = stanzaAgain
 		}
 		recorder.stanza(l.route, what, e.st)
-		if trace != nil {
-			trace(e.st)
+		if traced {
+			*list = append(*list, e.st)
 		}
 	}
 }

@@ -18,14 +18,13 @@ import (
 // they would be opened elsewhere or verified otherwise now. A domain that has
 // another rule than before is tried again without a pause.
 //
-// Check is asked about the domains of all streams before SetPolicy returns.
+// Check is asked about the domains of all streams before SetPolicy returns, unless
+// another call replaces the policy meanwhile and asks its own.
 func (s *Server) SetPolicy(p Policy) error {
 	rules, err := newRules(p)
 	if err != nil {
 		return err
 	}
-	s.setting.Lock()
-	defer s.setting.Unlock()
 	old := s.rules.Swap(rules)
 	s.changes.Add(1)
 	allowed := make(map[jid.JID]error) // each domain is asked about once
@@ -41,6 +40,9 @@ func (s *Server) SetPolicy(p Policy) error {
 		return err
 	}
 	for _, c := range s.streamsOf(func(*conn) bool { return true }) {
+		if s.rules.Load() != rules {
+			break // a later call looks at them all
+		}
 		err := refuses(c.remote, c.method)
 		for _, r := range c.dialback.pairs() {
 			if err == nil {

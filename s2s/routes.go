@@ -29,6 +29,13 @@ func (r *routes) remove(l *link) {
 	}
 }
 
+// linkAt returns the link of a route; nil if there is none.
+func (s *Server) linkAt(r Route) *link {
+	s.lmu.RLock()
+	defer s.lmu.RUnlock()
+	return s.links.byRoute[r]
+}
+
 // kick lets the links with a remote domain try again at once: it has shown up.
 func (s *Server) kick(remote jid.JID) { s.with(remote, (*link).kick) }
 

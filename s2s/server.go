@@ -51,7 +51,6 @@ type Server struct {
 
 	domains domains
 	rules   atomic.Pointer[rules] // the policy
-	setting sync.Mutex            // held by SetPolicy
 	changes atomic.Uint64         // counts what permits depends on
 	ids     streamIDs
 	jids    jidCache

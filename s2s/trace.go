@@ -8,8 +8,11 @@ import (
 )
 
 // Trace is a set of hooks. Nil hooks are skipped. Hooks are called from the
-// goroutines that do the work, concurrently; they must not block and must not
-// keep or change the stanzas that they are shown.
+// goroutines that do the work, concurrently and without locks; they must not
+// block and must not keep or change the stanzas that they are shown. They may call
+// whatever of the Server does not wait, [Server.Streams], [Server.TrySend] and
+// [Server.SetPolicy] for example. Send waits where a queue is full, which may be
+// one that goes on only when the hook has returned.
 type Trace struct {
 	// Dial reports an attempt to reach one address of a remote domain, from
 	// the TCP connection to the authenticated stream.
