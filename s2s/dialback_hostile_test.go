@@ -533,6 +533,7 @@ func TestDialbackStreamAskedOnEnds(t *testing.T) {
 		raw.Put(result(there, here, id))
 		synctest.Wait()
 		h.n.Reset(here, there)
+		synctest.Wait() // the next question is not put on the same stream
 		raw, id = h.open()
 		raw.Put(result(there, here, id))
 		valid(raw, there, here)

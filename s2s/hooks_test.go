@@ -109,7 +109,8 @@ func TestSlowHookOfDialback(t *testing.T) {
 		h := newHostileTraced(t, s2s.Limits{}, s2s.Trace{StreamOpen: func(s2s.StreamInfo) { time.Sleep(time.Second) }})
 		raw, id := h.open()
 		raw.Put(result(there, here, id) + result(feast, here, id))
-		valid(raw, there, here)
-		valid(raw, feast, here)
+		for range 2 { // in either order
+			raw.Expect(" type='valid'/>")
+		}
 	})
 }
