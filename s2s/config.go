@@ -131,7 +131,9 @@ type Config struct {
 	Trace *Trace
 	// Record is how many of the latest stanzas and other events of each pair of
 	// domains are kept, without what people said, for
-	// [Server.WriteRecording]. It costs some work per stanza. Zero: none.
+	// [Server.WriteRecording]. It costs some work per stanza and up to 16 KiB for
+	// each that is kept; beyond 64 MiB in all, and 1,024 pairs, the pairs that were
+	// quiet for longest are forgotten. Zero: none.
 	Record int
 }
 

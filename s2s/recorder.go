@@ -19,6 +19,10 @@ var ErrNoRecording = errors.New("s2s: no recording of this route")
 // longest makes room for another.
 const maxRecorded = 1024
 
+// maxRecordedBytes is the size of the texts of all recordings but one: then those
+// that were quiet for longest make room, too.
+const maxRecordedBytes = 64 << 20
+
 // recorder is the flight recorder: the last events of each route, without what
 // people said. A nil recorder records nothing.
 type recorder struct {
@@ -27,12 +31,14 @@ type recorder struct {
 
 	mu     sync.Mutex
 	routes map[Route]*recording
+	size   int // of all texts
 }
 
 // recording is a ring of events.
 type recording struct {
 	events []recorded
 	next   int // where the next one goes, once the ring is full
+	size   int // of the texts
 }
 
 // recorded is an event: a line of the transcript that WriteRecording writes,
@@ -115,29 +121,41 @@ func (r *recorder) note(at Route, what eventKind, text string) {
 	k := r.routes[at]
 	if k == nil {
 		if len(r.routes) >= maxRecorded {
-			r.forgetOne()
+			r.forgetOne(nil)
 		}
 		k = new(recording)
 		r.routes[at] = k
 	}
+	for r.size+len(text) > maxRecordedBytes && len(r.routes) > 1 {
+		r.forgetOne(k)
+	}
+	k.size += len(text)
+	r.size += len(text)
 	if len(k.events) < r.limit {
 		k.events = append(k.events, e)
 		return
 	}
+	k.size -= len(k.events[k.next].text)
+	r.size -= len(k.events[k.next].text)
 	k.events[k.next] = e
 	k.next = (k.next + 1) % len(k.events)
 }
 
-// forgetOne drops the recording that was quiet for longest. r.mu is held.
-func (r *recorder) forgetOne() {
+// forgetOne drops the recording that was quiet for longest, but not except. r.mu
+// is held.
+func (r *recorder) forgetOne(except *recording) {
 	var oldest Route
 	var last time.Time
 	for route, k := range r.routes {
+		if k == except {
+			continue
+		}
 		at := k.events[(k.next+len(k.events)-1)%len(k.events)].at
 		if last.IsZero() || at.Before(last) {
 			oldest, last = route, at
 		}
 	}
+	r.size -= r.routes[oldest].size
 	delete(r.routes, oldest)
 }
 
@@ -173,7 +191,7 @@ func (s *Server) Recordings() []Route {
 // streams were opened and lost. Nobody's words are in it: texts are replaced by their
 // length, addresses keep their domain and get pseudonyms that are the same
 // throughout the life of the server, and attributes are left as they are only
-// where they are of the protocol. It returns [ErrNoRecording], or the error of w.
+// where they are ids or names of the protocol and look like it. It returns [ErrNoRecording], or the error of w.
 func (s *Server) WriteRecording(w io.Writer, r Route) error {
 	var events []recorded
 	if s.recorder != nil {

@@ -23,7 +23,7 @@ func (r *recorder) redact(st *stanza.Stanza) string {
 	kind := st.Kind.String()
 	b.WriteString("<" + kind)
 	for _, a := range [][2]string{
-		{"from", r.alias(st.From)}, {"to", r.alias(st.To)}, {"id", r.short(st.ID)}, {"type", string(st.Type)}, {"xml:lang", r.short(st.Lang)},
+		{"from", r.alias(st.From)}, {"to", r.alias(st.To)}, {"id", r.kept(st.ID)}, {"type", string(st.Type)}, {"xml:lang", r.kept(st.Lang)},
 	} {
 		if a[1] != "" {
 			writeAttr(&b, a[0], a[1])
@@ -124,14 +124,16 @@ func writeAttr(b *strings.Builder, name, value string) {
 // replaces anything else.
 func (r *recorder) redactAttr(a xml.Attr) string {
 	switch {
-	case a.Name.Local == "xmlns", a.Name.Space == "xmlns", a.Name.Space == "xml":
+	case a.Name.Local == "xmlns", a.Name.Space == "xmlns":
 		return a.Value
+	case a.Name.Space == "xml":
+		return r.kept(a.Value)
 	case a.Name.Local == "stamp":
 		return "2000-01-01T00:00:00Z" // when it was is in the transcript
 	case slices.Contains([]string{
 		"action", "affiliation", "algo", "ask", "code", "h", "hash", "id", "max", "node", "role", "seconds", "subscription", "type", "var", "ver",
 	}, a.Name.Local):
-		return r.short(a.Value)
+		return r.kept(a.Value)
 	}
 	known := slices.Contains([]string{"by", "from", "jid", "to", "with"}, a.Name.Local)
 	if j, err := jid.Parse(a.Value); err == nil && (known || strings.ContainsAny(a.Value, "@/")) {
@@ -143,14 +145,24 @@ func (r *recorder) redactAttr(a xml.Attr) string {
 	return fmt.Sprintf("{x%d}", len(a.Value))
 }
 
-// short gives an id or the like a pseudonym that is longer than any honest one,
-// or could be taken for a replacement.
-func (r *recorder) short(s string) string {
+// kept leaves an id, or a name that a protocol gives to something, as it is. An
+// address gets pseudonyms, for ids and nodes may be addresses (XEP-0402), and so
+// does what has other characters than such names have, or more: people chose it.
+func (r *recorder) kept(s string) string {
 	const most = 256
-	if len(s) > most || strings.Contains(s, "{x") {
+	if strings.Contains(s, "@") {
+		if j, err := jid.Parse(s); err == nil {
+			return r.alias(j)
+		}
+	}
+	if len(s) > most || strings.ContainsFunc(s, isUnusual) {
 		return r.pseudonym('i', s, s)
 	}
 	return s
+}
+
+func isUnusual(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune(":._#/+=-", c)
 }
 
 // alias returns an address with pseudonyms for its local part and resource.

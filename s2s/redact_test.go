@@ -26,6 +26,7 @@ func FuzzRedact(f *testing.F) {
 		"", "<body>secret</body>", "<a><b/>text<c>&lt;&amp;</c></a>", "<x xmlns='urn:a' xmlns:p='urn:b' p:q='&apos;&quot;'/>",
 		"<![CDATA[<&]]>", "<a jid='a@b/c' id='{x3}' var='x' name=' '/>", "<a>{x7}</a>", "<a by='b'>\n</a>", "<a stamp='x'/>",
 		"<a>b<![CDATA[c]]> <![CDATA[]]></a>", "<a xml:lang='de' xml:space='preserve'> </a>", "<p:a xmlns:p='urn:x'><p:a/></p:a>", "<a to='u-0123456789@b/r-0123456789'/>",
+		"<a id='a@b/c d' node='a@[::1]' var='@' role='a b' action='ß' xml:lang='x y'/>",
 	} {
 		f.Add(seed)
 	}
@@ -55,4 +56,31 @@ func FuzzRedact(f *testing.F) {
 			t.Fatalf("%q became %q", inner, got)
 		}
 	})
+}
+
+// However many routes there are, and however long their stanzas, recordings take a
+// bounded amount of memory; the one that is written to stays.
+func TestRecordingsAreBounded(t *testing.T) {
+	r := newRecorder(100)
+	text := strings.Repeat("x", maxRedacted)
+	route := func(i int) Route {
+		return Route{jid.MustParse("here.example"), jid.MustParse("d" + strconv.Itoa(i) + ".example")}
+	}
+	for i := range 100 {
+		for range 150 {
+			r.note(route(i), stanzaIn, text)
+		}
+		if len(r.list(route(i))) != 100 {
+			t.Fatalf("route %d has %d events", i, len(r.list(route(i))))
+		}
+	}
+	sum := 0
+	for at := range r.routes {
+		for _, e := range r.list(at) {
+			sum += len(e.text)
+		}
+	}
+	if sum > maxRecordedBytes || sum < maxRecordedBytes/2 || sum != r.size {
+		t.Errorf("%d bytes are kept, counted as %d", sum, r.size)
+	}
 }
