@@ -200,6 +200,27 @@ func TestManyItems(t *testing.T) {
 	if items := get("", ""); len(items) != 3 || items[2].ID != "199" {
 		t.Errorf("no more than fits: %v", items)
 	}
+	set := func(inner string) string {
+		t.Helper()
+		answer, err := r.iq("paris@verona.example", "get", juliet, pub(`<items node="`+keys+`"`+inner))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, set, _ := strings.Cut(answer, "<set ")
+		return set
+	}
+	const rest = `xmlns="http://jabber.org/protocol/rsm"><first index="197">197</first><last>199</last><count>200</count></set></pubsub>`
+	if got := set(`/>`); got != rest {
+		t.Errorf("of what is left out the reader is told %q, want %q", got, rest)
+	}
+	if got := set(`><item id="1"/><item id="2"/><item id="3"/><item id="4"/><item id="none"/></items>`); !strings.Contains(got, "<count>4</count>") {
+		t.Errorf("of items by id that are left out the reader is told %q", got)
+	}
+	for _, all := range []string{` max_items="3"/>`, `><item id="1"/><item id="2"/></items>`, `><item id="1"/><item id="none"/></items>`} {
+		if got := set(all); got != "" {
+			t.Errorf("%s: nothing is left out, and the reader is told %q", all, got)
+		}
+	}
 	r.MaxAnswer = 1
 	if items := get("", ""); len(items) != 1 || items[0].ID != "199" {
 		t.Errorf("one always fits: %v", items)

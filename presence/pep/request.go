@@ -165,8 +165,39 @@ func (s *Service) retrieve(ctx context.Context, owner jid.JID, v viewer, raw sta
 	if err := v.refusal(n); err != nil { // it was changed meanwhile
 		return nil, err
 	}
-	return pubsubXML{Items: itemsOf(a.Node, n.Items, true)}, nil
+	return pubsubXML{Items: itemsOf(a.Node, n.Items, true), Set: s.cut(ctx, owner, a.Node, q, n.Items)}, nil
 }
+
+// cut tells the reader of items that MaxAnswer has left some out (XEP-0060 section 6.5.4).
+// It returns nil if that is not so. The items of the node are counted only if it may be.
+func (s *Service) cut(ctx context.Context, owner jid.JID, node string, q Query, items []Item) *setXML {
+	size := orDefault(s.MaxItem, 131072) // of the next one
+	for _, it := range items {
+		size += len(it.Payload)
+	}
+	if len(items) == 0 || len(items) == q.Max || len(items) == len(q.IDs) || size <= q.Bytes {
+		return nil
+	}
+	count := 0
+	_, err := s.Store.Update(ctx, owner, node, func(n Node) (Node, error) {
+		if count = len(n.Items); q.IDs != nil {
+			n.Items = slices.DeleteFunc(n.Items, func(it Item) bool { return !slices.Contains(q.IDs, it.ID) })
+			count = len(n.Items)
+		}
+		return n, errCounted
+	})
+	if !errors.Is(err, errCounted) {
+		s.log().Error("items not counted", "local", owner, "node", node, "err", err)
+		return nil
+	}
+	if count <= len(items) {
+		return nil
+	}
+	return &setXML{First: firstXML{count - len(items), items[0].ID}, Last: items[len(items)-1].ID, Count: count}
+}
+
+// errCounted ends an Update that is only to count.
+var errCounted = errors.New("pep: only counted")
 
 // subscriptions answers with a requester's own subscriptions (XEP-0060 section 5.6).
 func (s *Service) subscriptions(ctx context.Context, owner jid.JID, v viewer, raw stanza.Raw) (any, error) {

@@ -77,7 +77,8 @@ type Service struct {
 	// of one domain may be a quarter of it. Zero: 1000.
 	MaxSubscribers int
 	// MaxAnswer is how large the payloads in one answer may be together, in bytes of XML;
-	// of more items the newest are returned. One item always is. Zero: 262144.
+	// of more items the newest are returned, and the reader is told that there are more
+	// (XEP-0060 section 6.5.4). One item always is. Zero: 262144.
 	MaxAnswer int
 	// MaxResources is of how many sessions of one contact the interests are kept. Zero: 16.
 	MaxResources int

@@ -28,6 +28,19 @@ type pubsubXML struct {
 	Unsubscribe   *subscriptionXML  `xml:"unsubscribe"`
 	Subscription  *subscriptionXML  `xml:"subscription"`
 	Subscriptions *subscriptionsXML `xml:"subscriptions"`
+	Set           *setXML           `xml:"http://jabber.org/protocol/rsm set"`
+}
+
+// setXML says which part of the items an answer has (XEP-0059 section 2.6).
+type setXML struct {
+	First firstXML `xml:"first"`
+	Last  string   `xml:"last"`
+	Count int      `xml:"count"`
+}
+
+type firstXML struct {
+	Index int    `xml:"index,attr"`
+	ID    string `xml:",chardata"`
 }
 
 type itemsXML struct {
