@@ -1,6 +1,7 @@
 package pep
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -178,4 +179,34 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%s, items: %v", from, err)
 		}
 	}
+}
+
+// Requests and presence of others read the roster and write nothing.
+func TestViewsWriteNothing(t *testing.T) {
+	r := newRig(t)
+	r.befriend(juliet, romeo)
+	r.publish1(keys, "1", song, nil)
+	store := &writes{Store: r.Roster}
+	r.Roster = store
+	for _, who := range []string{"romeo@montague.example/orchard", "paris@verona.example"} {
+		r.iq(who, "get", juliet, pub(`<items node="`+keys+`"/>`))
+	}
+	r.Presence(t.Context(), juliet, orchard, available(t, orchard, interests(tune)))
+	if store.n != 0 {
+		t.Errorf("%d writes", store.n)
+	}
+}
+
+// writes counts the updates that store something.
+type writes struct {
+	roster.Store
+	n int
+}
+
+func (w *writes) Update(ctx context.Context, user, contact jid.JID, fn func(roster.Item) (roster.Item, error)) (roster.Item, error) {
+	it, err := w.Store.Update(ctx, user, contact, fn)
+	if err == nil {
+		w.n++
+	}
+	return it, err
 }

@@ -16,14 +16,14 @@
 //	PUT    /v1/users/{name}/contacts/{address}            {"name"}, which asks to see their presence
 //	DELETE /v1/users/{name}/contacts/{address}
 //	GET    /v1/users/{name}/contacts/{address}/avatar     the image
-//	POST   /v1/users/{name}/requests/{address}            {"accept":true}
+//	POST   /v1/users/{name}/requests/{address}            {"accept":true}; 404: there is no request
 //	PUT    /v1/users/{name}/blocked/{address}             and DELETE
 //	PUT    /v1/users/{name}/presence                      {"show","status"}; show is online, chat, away, xa, dnd or offline
 //	PUT    /v1/users/{name}/profile                       {"name","nick","avatar":{"type","data"}}, data in base64; and GET
 //
 // Who calls is told by "Authorization: Bearer TOKEN". 401 means that there is
-// no token or nobody has it, 403 that it is another's. A request that makes no
-// sense gets a 4xx status and {"error":"..."}.
+// no token or nobody has it, 403 that it is another's, 409 that the user has
+// blocked the address. A request that makes no sense gets a 4xx status and {"error":"..."}.
 //
 // A name is the local part of an address on the first of the service's domains,
 // or a whole address, "name@domain", on any of them.
