@@ -122,9 +122,9 @@ func (a *actor) dispatch() {
 			switch {
 			case errors.Is(err, stanza.ErrDeferred):
 			case errors.As(err, &refusal):
-				answer = s.ErrorReply(refusal)
+				answer = a.refuse(s, refusal)
 			case err != nil:
-				answer = s.ErrorReply(nil)
+				answer = a.refuse(s, nil)
 			}
 			if answer != nil {
 				a.p.note(true, answer)

@@ -73,7 +73,10 @@ func (a *actor) connect(domain string, r *route) {
 		a.giveUp(items, reached)
 		return
 	}
-	r.line, r.reached = l, true
+	if r.line == nil { // one of the other side's may serve both ways since
+		r.line = l
+	}
+	r.reached = true
 	a.mu.Unlock()
 	defer l.close()
 	a.flush(l, r)

@@ -99,7 +99,8 @@
 // the others, sends what waits and then <enable/>. It has a dialback key
 // verified on its own stream to the domain, once that is authorized. A stanza
 // to an unknown domain, from another one, or an element that it does not know
-// ends the stream. It leaves with system-shutdown.
+// ends the stream, and so do comments, and elements of more than 512 KiB, or 10,000
+// bytes before authentication. It leaves with system-shutdown.
 //
 // [Ejabberd] is ejabberd 23.01. EXTERNAL is offered always and judged at
 // <auth/>; after a <failure/> the stream stays open. A certificate needs the
@@ -107,7 +108,10 @@
 // connect; an SRVName counts for nothing, a common name for something beside
 // anything, and at an id-on-xmppAddr its process crashes. No stream management,
 // no XEP-0288. What it cannot read (an IQ without id, a malformed address) it
-// sends back on the stream on which it came, against that stream's direction.
+// sends back on the stream on which it came, against that stream's direction;
+// errors carry the whole payload, and headlines get them, too. Comments and
+// processing instructions are ignored. Without a from the authorization identity
+// says who connects.
 // It merges both kinds of SRV records by priority, goes silent where EXTERNAL is
 // not offered, opens a connection for each dialback key that it verifies, and
 // after a failure bounces everything to that domain for up to 5 minutes. It
@@ -126,6 +130,9 @@
 // names on a stream that is not for speaking, acknowledges what was not sent,
 // sends a stanza without an end, or hangs up. [Peer.Attack] makes it do the
 // like to a server.
+//
+// What their users and services answer (PEP, MIX and the like) is no part of the
+// personalities: it is up to the handler of [Peer.Handle].
 //
 // A [RawStream] is for bytes of the test's choice: [Network.Raw] opens one,
 // [RawServer.Accept] takes one from the server under test.

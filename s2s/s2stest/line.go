@@ -54,9 +54,10 @@ type line struct {
 	managed bool   // the other side acknowledges
 	enabled bool   // and was asked to; under fmu
 
-	pause time.Duration // before each write
-	wmu   sync.Mutex
-	fmu   sync.Mutex // held by who writes what waits
+	remarks *remarks      // that are ignored; nil: they end the stream
+	pause   time.Duration // before each write
+	wmu     sync.Mutex
+	fmu     sync.Mutex // held by who writes what waits
 }
 
 // token is a header, an element or the end of a stream.
@@ -131,7 +132,7 @@ func (l *line) next() *token {
 	for {
 		t, err := l.scan.Next()
 		if err == xmlscan.ErrMore {
-			n, err := l.conn.Read(l.scan.Buffer(4096))
+			n, err := l.receive(l.scan.Buffer(4096))
 			l.scan.Fill(n)
 			if n == 0 && err != nil {
 				return nil
@@ -155,6 +156,14 @@ func (l *line) next() *token {
 		}
 		return k
 	}
+}
+
+// receive reads what has come.
+func (l *line) receive(p []byte) (int, error) {
+	if l.remarks == nil {
+		return l.conn.Read(p)
+	}
+	return l.remarks.read(p, l.conn.Read)
 }
 
 // want reads an element of that name; anything else ends the stream.

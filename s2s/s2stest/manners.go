@@ -38,6 +38,15 @@ func (manners) bounce(s *stanza.Stanza, reached bool) *stanza.Stanza {
 	return s.ErrorReply(e)
 }
 
+// refuse is how others hear that a local user does not take a stanza: without
+// its payload, and about headlines not at all.
+func (manners) refuse(s *stanza.Stanza, why *stanza.Error) *stanza.Stanza {
+	if s.Type == stanza.Headline {
+		return nil
+	}
+	return s.ErrorReply(why)
+}
+
 // escape makes text fit between quotes.
 func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", "'", "&apos;").Replace(s)

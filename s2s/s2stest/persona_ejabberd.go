@@ -2,13 +2,16 @@ package s2stest
 
 import (
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"isthmus.im/internal/xmlscan"
 	"isthmus.im/jid"
+	"isthmus.im/stanza"
 )
 
 // ejabberd is ejabberd 23.01 (p1_xmpp 1.6.1) with s2s_use_starttls: required.
@@ -63,7 +66,7 @@ func (e *ejabberd) trouble(l *line) (why string, crash bool) {
 		}
 		return "permitted subtree violation", false
 	}
-	if !dnsName(names.DNS, l.remote) && !strings.EqualFold(l.certs[0].Subject.CommonName, l.remote) {
+	if l.remote == "" || !dnsName(names.DNS, l.remote) && !strings.EqualFold(l.certs[0].Subject.CommonName, l.remote) {
 		return "Certificate host name mismatch", false
 	}
 	return "", false
@@ -71,6 +74,7 @@ func (e *ejabberd) trouble(l *line) (why string, crash bool) {
 
 func (e *ejabberd) accept(l *line) bool {
 	l.scan.SetLimits(xmlscan.Limits{Bytes: 1 << 20})
+	l.remarks = new(remarks)
 	to, ok := e.greet(l, false)
 	if !ok || host(to) != l.a.domain {
 		if ok {
@@ -135,6 +139,10 @@ func (e *ejabberd) secured(l *line) bool {
 		case t == nil || t.kind != xmlscan.Element:
 			return false
 		case t.is(nsSASL, "auth"):
+			if l.remote == "" { // the authorization identity counts where no from does
+				who, _ := base64.StdEncoding.DecodeString(t.text())
+				l.remote = host(string(who))
+			}
 			why, crash := e.trouble(l)
 			if crash {
 				l.put(footer)
@@ -145,6 +153,10 @@ func (e *ejabberd) secured(l *line) bool {
 				continue // and the stream stays open
 			}
 			l.put(success)
+			if l.scan.Buffered() > 0 {
+				l.put(e.answer(l, l.remote, l.a.domain))
+				return l.fail("not-well-formed", "", "")
+			}
 			l.scan.Restart()
 			if _, ok := e.greet(l, true); !ok {
 				return false
@@ -164,6 +176,7 @@ func (e *ejabberd) secured(l *line) bool {
 }
 
 func (e *ejabberd) open(l *line) bool {
+	l.remarks = new(remarks)
 	head := "<?xml version='1.0'?><stream:stream xmlns='" + nsServer + "' xmlns:db='" + nsDialback + "' xmlns:stream='" + nsStream +
 		"' to='" + l.remote + "' from='" + l.a.domain + "' version='1.0' xml:lang='en'>"
 	l.put(head)
@@ -243,6 +256,15 @@ func (e *ejabberd) echo(l *line, t *token, text string) {
 	l.put("<" + t.local + " type='error'" + id + " from='" + escape(t.attrs["to"]) + "' to='" + escape(t.attrs["from"]) + "'>" + t.inner +
 		"<error type='modify'><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xml:lang='en' xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>" +
 		text + "</text></error></" + t.local + ">")
+}
+
+// refuse sends the whole payload back, and answers headlines, too.
+func (e *ejabberd) refuse(s *stanza.Stanza, why *stanza.Error) *stanza.Stanza {
+	r := s.ErrorReply(why)
+	if r != nil {
+		r.Inner = append(slices.Clone(s.Inner), r.Inner...)
+	}
+	return r
 }
 
 func (e *ejabberd) targets(a *actor, domain string) []target { return merged(a, domain) }

@@ -2,7 +2,11 @@ package s2stest_test
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -93,4 +97,108 @@ func TestAttackNeedsAHostileServer(t *testing.T) {
 			s2stest.NewNetwork(tb).PeerLike(s2stest.Prosody, there).Attack(here)
 		}), "montague.example is not hostile")
 	})
+}
+
+// All that a hostile server knows to do to those whom it attacks, it does.
+func TestAttacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out printed
+		var met int
+		wantFailure(t, record(t, func(tb s2stest.TB) {
+			tb.(*recorder).out = &out
+			n := s2stest.NewNetwork(tb)
+			l := n.Listen(here)
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					met++
+					c.Close()
+				}
+			}()
+			n.PeerLike(s2stest.HostileServer, there).Attack(here)
+			synctest.Wait()
+		}))
+		names := make(map[string]bool)
+		for line := range strings.Lines(out.String()) {
+			if _, name, ok := strings.Cut(line, "s2stest: montague.example attacks capulet.example: "); ok {
+				names[name] = true
+			}
+		}
+		if met != 34 || len(names) != met {
+			t.Errorf("%d attacks by %d connections", len(names), met)
+		}
+	})
+}
+
+// And to those who connect to it, one after the other.
+func TestActs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		n.PeerLike(s2stest.HostileServer, there).Ignore()
+		for i, want := range []string{
+			"^$",
+			"^<[?]xml version='1.0'[?]><stream:stream xmlns='xx+$",
+			"<!ENTITY b ",
+			"<stream:features><x xmlns='urn:example:x'/><x ",
+			"^<[?]xml[^>]*><stream:stream [^>]*><stream:features><mechanisms ",
+			"<proceed [^>]*><[?]xml.*<success ",
+			"TLS.*id='[0-9a-f]+'[^>]*><success ",
+			"TLS.* from='capulet.example'.*EXTERNAL",
+			"<see-other-host .*>127.0.0.1:5269<",
+			"<success .*<message from='tybalt@verona.example'.*forged",
+			"<success .*<a [^>]*h='4294967295'",
+			"<success .*<message [^>]*><x xmlns='urn:example:x'/><x ",
+			"<success .*</stream:features>EOF$",
+			"^$", // and from the beginning
+		} {
+			got := provoke(n, n.Raw(here, there))
+			if !regexp.MustCompile("(?s)" + want).MatchString(got) {
+				t.Errorf("act %d: heard %.300q, want %s", i, got, want)
+			}
+		}
+	})
+}
+
+// provoke goes as far as it can on a stream to a hostile server and returns what
+// it has heard.
+func provoke(n *s2stest.Network, r *s2stest.RawStream) (heard string) {
+	listen := func() (text string) {
+		r.SetReadDeadline(time.Now().Add(3500 * time.Millisecond))
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := r.Read(buf)
+			text += string(buf[:n])
+			if err != nil {
+				if errors.Is(err, io.EOF) {
+					text += "EOF"
+				}
+				return text
+			}
+		}
+	}
+	defer r.Close()
+	r.Open("")
+	if heard = listen(); !strings.Contains(heard, "<starttls ") {
+		return heard
+	}
+	r.Put(starttls)
+	text := listen()
+	if heard += text; strings.Contains(text, "<success ") {
+		return heard
+	}
+	r.Handshake(&tls.Config{Certificates: []tls.Certificate{n.Certificate(here)}})
+	r.Open("")
+	text = listen()
+	if heard += "TLS" + text; !strings.Contains(text, "EXTERNAL") || strings.Contains(text, "from='capulet.example'") {
+		return heard
+	}
+	r.Put(auth("Y2FwdWxldC5leGFtcGxl"))
+	if heard += listen(); strings.HasSuffix(heard, "EOF") {
+		return heard
+	}
+	r.Open("")
+	return heard + listen()
 }

@@ -14,8 +14,11 @@ import (
 // mod_s2s_bidi, and mod_dialback if wanted.
 type prosody struct{ manners }
 
-// prosodyLimit is the size of an element that it takes.
-const prosodyLimit = 512 << 10
+// The size of an element that it takes.
+const (
+	prosodyLimit    = 512 << 10
+	prosodyStranger = 10_000 // before authentication
+)
 
 func (p *prosody) header(l *line, attrs string) string {
 	if p.dialback {
@@ -63,7 +66,7 @@ func (p *prosody) trouble(l *line) string {
 }
 
 func (p *prosody) accept(l *line) bool {
-	l.scan.SetLimits(xmlscan.Limits{Bytes: prosodyLimit})
+	l.scan.SetLimits(xmlscan.Limits{Bytes: prosodyStranger})
 	h := l.header()
 	if h == nil {
 		return false
@@ -141,6 +144,7 @@ func (p *prosody) secured(l *line, from, to string) bool {
 				l.put(p.answer(l, from, to, ""))
 				return l.fail("not-well-formed", "", "")
 			}
+			l.scan.SetLimits(xmlscan.Limits{Bytes: prosodyLimit})
 			l.scan.Restart()
 			if l.header() == nil {
 				return false
@@ -151,6 +155,7 @@ func (p *prosody) secured(l *line, from, to string) bool {
 			l.prove()
 			return true
 		case t.is(nsDialback, "result") && p.dialback:
+			l.scan.SetLimits(xmlscan.Limits{Bytes: prosodyLimit})
 			return p.ask(l, t)
 		default:
 			if !p.spoken(l, t) {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -398,6 +399,141 @@ func TestPersonasAsk(t *testing.T) {
 			asked.Put("<db:verify xmlns:db='jabber:server:dialback' from='capulet.example' to='montague.example' id='" +
 				strings.TrimSuffix(id, "'>key</db:verify>") + "' type='valid'/>")
 			r.Expect("<db:result from='montague.example' to='capulet.example' type='valid'/>")
+		})
+	}
+}
+
+// Without Server Dialback there is nothing to be had from an old server.
+func TestOldServerNeedsDialback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := meet(t, s2stest.Persona{Like: s2stest.OldServer}, s2s.Config{})
+		m.fed.Send(t.Context(), text("1"))
+		m.p.Send(hello(1))
+		time.Sleep(10 * time.Minute)
+		if s := <-m.got; s.Err() == nil {
+			t.Errorf("got %s", s)
+		}
+		m.p.Expect(`<message type="error" from="juliet@capulet.example"/>`)
+		if len(m.got) > 0 {
+			t.Errorf("got %s", <-m.got)
+		}
+	})
+}
+
+// A slow server takes its time for each thing that it says and reads.
+func TestSlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := meet(t, s2stest.Persona{Like: s2stest.SlowServer}, s2s.Config{})
+		begin := time.Now()
+		for i := range 10 {
+			m.fed.Send(t.Context(), text(fmt.Sprint(i)))
+		}
+		m.p.Next()
+		// Three headers with features, <proceed/> and <success/>, 4 s each, and the stanza.
+		if took := time.Since(begin); took != 5*4*time.Second+time.Second {
+			t.Errorf("the first took %v", took)
+		}
+		begin = time.Now()
+		for range 9 {
+			m.p.Next()
+		}
+		if took := time.Since(begin); took != 9*time.Second {
+			t.Errorf("the others took %v", took)
+		}
+		begin = time.Now()
+		m.p.Send(hello(1))
+		<-m.got
+		// Three headers, <starttls/>, <auth/> and the stanza.
+		if took := time.Since(begin); took != 6*4*time.Second {
+			t.Errorf("its own took %v", took)
+		}
+	})
+}
+
+// Where both kinds of SRV record are, Prosody tries direct TLS first, ejabberd
+// goes by priority.
+func TestPersonaTargets(t *testing.T) {
+	for _, c := range []struct {
+		like          s2stest.Personality
+		plain, direct uint16 // priorities
+		want          string
+	}{
+		{s2stest.Prosody, 1, 10, "direct"},
+		{s2stest.Prosody, 10, 1, "direct"},
+		{s2stest.Ejabberd, 1, 10, "plain"},
+		{s2stest.Ejabberd, 10, 1, "direct"},
+		{s2stest.SlowServer, 1, 10, "plain"},
+	} {
+		t.Run(fmt.Sprint(c.like, c.plain, c.direct), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := s2stest.NewNetwork(t)
+				first := make(chan string, 10)
+				listen := func(name string, l net.Listener) uint16 {
+					go func() {
+						for {
+							conn, err := l.Accept()
+							if err != nil {
+								return
+							}
+							first <- name
+							conn.Close()
+						}
+					}()
+					return l.Addr().(*net.TCPAddr).AddrPort().Port()
+				}
+				plain, direct := listen("plain", n.Listen(here)), listen("direct", n.ListenTLS(here))
+				n.SetSRV(here, &net.SRV{Target: "xmpp." + here + ".", Port: plain, Priority: c.plain})
+				n.SetDirectSRV(here, &net.SRV{Target: "xmpp." + here + ".", Port: direct, Priority: c.direct})
+				p := n.PeerLike(c.like, there)
+				p.Ignore()
+				p.Send(hello(1))
+				if got := <-first; got != c.want {
+					t.Errorf("it connected to %s first, want %s", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// Where EXTERNAL is offered and then refused, dialback follows on the same stream
+// where it is set up, and the end where it is not.
+func TestPersonasRefused(t *testing.T) {
+	for _, c := range []struct {
+		persona s2stest.Persona
+		want    string
+	}{
+		{s2stest.Persona{Like: s2stest.Prosody}, "</stream:stream>"},
+		{s2stest.Persona{Like: s2stest.Ejabberd}, ""},
+		{s2stest.Persona{Like: s2stest.Prosody, Dialback: true}, "<db:result from='montague.example' to='capulet.example'>"},
+		{s2stest.Persona{Like: s2stest.Ejabberd, Dialback: true}, "<db:result from='montague.example' to='capulet.example'>"},
+	} {
+		t.Run(fmt.Sprint(c.persona.Like, " dialback ", c.persona.Dialback), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := s2stest.NewNetwork(t)
+				server := n.RawServer(here)
+				c.persona.Domain = there
+				p := n.PeerAs(c.persona)
+				p.Ignore()
+				p.Send(hello(0))
+				r := server.Accept()
+				r.Open("")
+				r.Put("<stream:features>" + starttls + "</stream:features>")
+				r.StartTLS()
+				r.Expect("<stream:stream")
+				r.Expect(">")
+				r.Open("")
+				r.Put("<stream:features>" + external + "</stream:features>")
+				r.Expect("</auth>")
+				r.Put("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>")
+				if c.persona.Dialback {
+					r.Expect(c.want)
+					return
+				}
+				if got := r.Rest(); got != c.want {
+					t.Errorf("heard %q, want %q", got, c.want)
+				}
+				p.Expect(`<message type="error"/>`)
+			})
 		})
 	}
 }

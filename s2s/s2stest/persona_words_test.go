@@ -1,12 +1,15 @@
 package s2stest_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"isthmus.im/s2s"
 	"isthmus.im/s2s/s2stest"
+	"isthmus.im/stanza"
 )
 
 const (
@@ -60,6 +63,11 @@ var prosodyWords = []words{
 	{"header and auth in one write", secured, toHere + auth("Y2FwdWxldC5leGFtcGxl"), []string{external, sasl("success")}, false},
 	{"and more behind it", secured, toHere + auth("=") + toHere, []string{sasl("success"), "<not-well-formed" + streamErr}, true},
 	{"stanza before authentication", secured, toHere + "<message from='a@capulet.example' to='b@montague.example'/>", []string{external}, false},
+	{"too big before TLS", fresh, xmlHead + strings.Repeat(" ", 11_000) + "to='montague.example'>", []string{"<policy-violation" + streamErr}, true},
+	{"too big before authentication", secured, toHere + "<message from='a@capulet.example' to='b@montague.example'><body>" + strings.Repeat("x", 11_000) + "</body></message>",
+		[]string{external, "<policy-violation" + streamErr, ">XML stanza is too big<", "<stanza-too-big xmlns='urn:xmpp:errors'/>"}, true},
+	{"as big afterwards", authenticated, "<message from='a@capulet.example' to='b@montague.example'><body>" + strings.Repeat("x", 500_000) + "</body></message>", nil, false},
+	{"processing instruction", authenticated, "<?hello world?>", []string{"<not-well-formed" + streamErr}, true},
 	{"another sender", authenticated, "<message from='a@verona.example' to='b@montague.example'/>", []string{"<not-authorized" + streamErr}, true},
 	{"no sender", authenticated, "<message to='b@montague.example'/>", []string{"<not-authorized" + streamErr}, true},
 	{"no recipient", authenticated, "<message from='a@capulet.example'/>", []string{"<host-unknown" + streamErr}, true},
@@ -88,6 +96,10 @@ var ejabberdWords = []words{
 	{"no authzid", secured, toHere + auth(""), []string{sasl("success")}, false},
 	{"authzid of another domain", secured, toHere + auth("dmVyb25hLmV4YW1wbGU="), []string{sasl("success")}, false},
 	{"not base64", secured, toHere + auth("%%%"), []string{sasl("success")}, false},
+	{"more behind auth", secured, toHere + auth("Y2FwdWxldC5leGFtcGxl") + toHere, []string{sasl("success"), "<not-well-formed" + streamErr}, true},
+	{"comment", authenticated, "<!-- hello --><message from='a@capulet.example' to='b@montague.example'><body>x<!-- y --></body></message>", nil, false},
+	{"processing instruction", authenticated, "<?hello world?>", nil, false},
+	{"comment in a header", fresh, "<!-- hello -->" + toHere, []string{"<starttls"}, false},
 	{"stanza before authentication", secured, toHere + "<message from='a@capulet.example' to='b@montague.example'/>", []string{"<not-authorized" + streamErr}, true},
 	{"another sender", authenticated, "<message from='a@verona.example' to='b@montague.example'/>", []string{"<invalid-from" + streamErr}, true},
 	{"no sender", authenticated, "<message to='b@montague.example'/>", []string{"<improper-addressing" + streamErr, ">Missing 'from' attribute<"}, true},
@@ -155,5 +167,71 @@ func TestPersonaWords(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A server that gives no from is who it asks to be authorized as, to ejabberd.
+func TestEjabberdWithoutFrom(t *testing.T) {
+	const nobody = xmlHead + " to='montague.example'>"
+	for _, c := range []struct{ name, identity, want string }{
+		{"its own name", "Y2FwdWxldC5leGFtcGxl", sasl("success")},
+		{"another name", "dmVyb25hLmV4YW1wbGU=", "Certificate host name mismatch"},
+		{"no name", "", "Certificate host name mismatch"},
+		{"an empty name", "=", "Certificate host name mismatch"},
+		{"no text", "%%%", "Certificate host name mismatch"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := s2stest.NewNetwork(t)
+				n.PeerLike(s2stest.Ejabberd, there)
+				r := n.Raw(here, there)
+				r.Header = nobody
+				r.Open("")
+				r.Expect("</stream:features>")
+				r.StartTLS()
+				r.Open("")
+				r.Expect("</stream:features>")
+				r.Put(auth(c.identity))
+				r.Expect(c.want)
+			})
+		})
+	}
+}
+
+// What the handler of a peer refuses comes back as the software does it.
+func TestRefusals(t *testing.T) {
+	const body = "<body>hello</body>"
+	for _, c := range []struct {
+		like     s2stest.Personality
+		echoes   bool // the payload
+		headline bool // is answered
+	}{{s2stest.Prosody, false, false}, {s2stest.Ejabberd, true, true}} {
+		t.Run(c.like.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := meet(t, s2stest.Persona{Like: c.like}, s2s.Config{})
+				m.p.Handle(stanza.HandlerFunc(func(context.Context, *stanza.Stanza) (*stanza.Stanza, error) {
+					return nil, stanza.Errorf(stanza.ServiceUnavailable, "offline")
+				}))
+				for _, typ := range []stanza.Type{stanza.Chat, stanza.Headline} {
+					hello := text("hello")
+					hello.Type, hello.ID = typ, string(typ)
+					m.fed.Send(t.Context(), hello)
+					time.Sleep(time.Second)
+					if typ == stanza.Headline && !c.headline {
+						if len(m.got) > 0 {
+							t.Errorf("a headline came back: %s", <-m.got)
+						}
+						continue
+					}
+					s := <-m.got
+					if s.Err() == nil || s.Err().Condition != stanza.ServiceUnavailable || s.ID != string(typ) {
+						t.Errorf("got %s", s)
+					}
+					if strings.Contains(s.String(), body) != c.echoes {
+						t.Errorf("the error is %s", s)
+					}
+				}
+			})
+		})
 	}
 }

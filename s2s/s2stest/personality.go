@@ -82,6 +82,9 @@ type character interface {
 	leave(*line)
 	// bounce is what a local user hears of a stanza that cannot be delivered.
 	bounce(s *stanza.Stanza, reached bool) *stanza.Stanza
+	// refuse is what another server hears of a stanza that the peer's handler has
+	// refused; nil: nothing.
+	refuse(s *stanza.Stanza, why *stanza.Error) *stanza.Stanza
 }
 
 func (n *Network) character(p Persona) character {
