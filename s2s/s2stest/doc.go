@@ -169,6 +169,8 @@
 //	start: DOMAIN
 //	cut: DOMAIN DOMAIN      the like: heal, reset, half-open
 //	delay: DOMAIN DOMAIN DURATION
+//	impair: DOMAIN DOMAIN WHAT  one way: any of delay=DURATION, jitter=DURATION, bandwidth=BYTES,
+//	                        split=BYTES, reset-after=BYTES, corrupt=BYTE, once, lose; or nothing
 //	dns: NAME WHAT          servfail, refused, silent, gone, works or a DURATION
 //	open: NAME FROM TO      a raw stream, called NAME
 //	tls: NAME               runs STARTTLS; its header was put, and features have come

@@ -57,7 +57,7 @@ func inputs(key string) (words int, ok bool) {
 	words, ok = map[string]int{
 		"server": 1, "peer": 1, "stop": 1, "start": 1, "dns": 2,
 		"send": 1, "host": 1, "wait": 1,
-		"cut": 2, "heal": 2, "reset": 2, "half-open": 2, "delay": 3,
+		"cut": 2, "heal": 2, "reset": 2, "half-open": 2, "delay": 3, "impair": 2,
 		"open": 3, "put": 2, "tls": 1, "authenticate": 1, "close": 1,
 	}[key]
 	return words, ok
@@ -184,6 +184,12 @@ func (s *script) do(key string, words []string, value string) {
 		n.Reset(words[0], words[1])
 	case "half-open":
 		n.HalfOpen(words[0], words[1])
+	case "impair":
+		i, err := impairment(words[2:])
+		if err != nil {
+			t.Fatalf("s2stest: %v", err)
+		}
+		n.Impair(words[0], words[1], i)
 	case "delay":
 		n.Delay(words[0], words[1], duration(t, words[2]))
 	case "dns":

@@ -2,6 +2,7 @@ package own_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -104,4 +105,19 @@ func conformance(t *testing.T, dialback bool, others expected) {
 			})
 		})
 	}
+}
+
+// Where nobody can log in, nothing is checked, rather than a part of it skipped.
+func TestNobodyCanLogIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env, stop, err := own.Start(new(memory), false, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		env.Target.Login = func(context.Context) (conform.User, error) { return nil, errors.New("wrong password") }
+		if _, err := conform.Run(t.Context(), env, conform.Scenarios()[:1], 1, nil); err == nil || !strings.Contains(err.Error(), "wrong password") {
+			t.Errorf("got %v", err)
+		}
+	})
 }
