@@ -2,6 +2,7 @@ package s2s_test
 
 import (
 	"context"
+	"encoding/xml"
 	"fmt"
 	"sync"
 	"testing"
@@ -14,7 +15,20 @@ import (
 	"isthmus.im/stanza"
 )
 
-// arrivals are the bodies that came, without repetitions by id.
+// originID returns the id by which a repetition of a message can be told
+// (XEP-0359); empty if it has none.
+func originID(m *stanza.Stanza) string {
+	var o struct {
+		XMLName xml.Name `xml:"urn:xmpp:sid:0 origin-id"`
+		ID      string   `xml:"id,attr"`
+	}
+	if m.Decode(&o) != nil {
+		return ""
+	}
+	return o.ID
+}
+
+// arrivals are the bodies that came, without repetitions by origin-id.
 type arrivals struct {
 	mu     sync.Mutex
 	seen   map[string]bool
@@ -27,12 +41,13 @@ func (a *arrivals) handler() stanza.Handler {
 	return stanza.HandlerFunc(func(_ context.Context, m *stanza.Stanza) (*stanza.Stanza, error) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if m.Err() != nil {
+		id := originID(m)
+		if m.Err() != nil || id == "" {
 			a.errors++
-		} else if a.seen[m.ID] {
+		} else if a.seen[id] {
 			a.again++
 		} else {
-			a.seen[m.ID] = true
+			a.seen[id] = true
 			a.bodies = append(a.bodies, m.Body())
 		}
 		return nil, nil

@@ -241,7 +241,9 @@ func TestHalfOpenStreamIsNoticed(t *testing.T) {
 		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Limits: s2s.Limits{Ack: 10 * time.Second}})
 		romeo := n.Peer(there)
 		fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "0"))
-		romeo.Expect(`<message><body>0</body></message>`)
+		if m := romeo.Expect(`<message><body>0</body></message>`); originID(m) != m.ID {
+			t.Errorf("no origin-id in %s", m)
+		}
 		synctest.Wait()
 		n.HalfOpen(here, there)
 		begin := time.Now()
@@ -249,7 +251,10 @@ func TestHalfOpenStreamIsNoticed(t *testing.T) {
 			fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", fmt.Sprint(i)))
 		}
 		for i := 1; i <= 3; i++ {
-			romeo.Expect(fmt.Sprintf(`<message><body>%d</body><delay xmlns="urn:xmpp:delay" from="capulet.example" stamp="2000-01-01T00:00:00.000Z"/></message>`, i))
+			m := romeo.Expect(fmt.Sprintf(`<message><body>%d</body><delay xmlns="urn:xmpp:delay" from="capulet.example" stamp="2000-01-01T00:00:00.000Z"/></message>`, i))
+			if originID(m) != m.ID {
+				t.Errorf("no origin-id in %s", m)
+			}
 		}
 		if took := time.Since(begin); took != 10*time.Second {
 			t.Errorf("it took %v to notice, want Limits.Ack", took)

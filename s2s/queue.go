@@ -1,6 +1,7 @@
 package s2s
 
 import (
+	"bytes"
 	"time"
 
 	"isthmus.im/internal/stream"
@@ -84,15 +85,15 @@ func (q *queue) write(b []byte, size, window, largest int, now time.Time, each f
 		} else {
 			q.again -= q.wire.at(q.doubt).size
 		}
-		e := q.wire.at(q.doubt)
-		if largest > 0 && e.size > largest {
+		e, begin := q.wire.at(q.doubt), len(b)
+		b = appendMarked(b, e)
+		if largest > 0 && len(b)-begin > largest {
+			b = e.st.AppendXML(b[:begin])
+		}
+		if largest > 0 && len(b)-begin > largest {
+			b = b[:begin]
 			tooLarge = append(tooLarge, q.left(q.wire.remove(q.doubt)))
 			continue
-		}
-		if e.tries > 0 {
-			b = appendAgain(b, e)
-		} else {
-			b = e.st.AppendXML(b)
 		}
 		e.wrote = now
 		e.tries++
@@ -127,27 +128,46 @@ func (q *queue) popWritten() entry {
 	return q.left(q.wire.pop())
 }
 
-// appendAgain writes a stanza that was written before. Those that people read
-// carry a note of when they were sent first (XEP-0203) and an id by which the
-// repetition can be told (XEP-0359 section 3.1: the same as the stanza's).
-func appendAgain(b []byte, e *entry) []byte {
+// appendMarked writes a stanza with the marks that its server makes: on each
+// message the id by which a repetition can be told (XEP-0359, the same as the
+// stanza's), unless it has one, and on what people read and goes again a note of
+// when it was sent first (XEP-0203).
+func appendMarked(b []byte, e *entry) []byte {
+	b = e.st.AppendXML(b)
 	if e.st.Kind == stanza.IQ || e.st.Type == stanza.TypeError {
-		return e.st.AppendXML(b)
+		return b
 	}
-	st := *e.st
-	st.Inner = append(st.Inner[:len(st.Inner):len(st.Inner)], "<delay xmlns='urn:xmpp:delay' from='"...)
-	st.Inner = stream.AppendEscaped(st.Inner, st.From.Domain())
-	st.Inner = append(st.Inner, "' stamp='"...)
-	st.Inner = e.at.UTC().AppendFormat(st.Inner, "2006-01-02T15:04:05.000Z")
-	st.Inner = append(st.Inner, "'/>"...)
-	if st.Kind == stanza.Message && st.ID != "" {
-		if _, has := e.st.Payload(nsSID + " origin-id"); !has {
-			st.Inner = append(st.Inner, "<origin-id xmlns='"+nsSID+"' id='"...)
-			st.Inner = stream.AppendEscaped(st.Inner, st.ID)
-			st.Inner = append(st.Inner, "'/>"...)
-		}
+	named := e.st.Kind == stanza.Message && e.st.ID != "" && !hasOriginID(e.st)
+	if !named && e.tries == 0 {
+		return b
 	}
-	return st.AppendXML(b)
+	end := "</" + e.st.Kind.String() + ">"
+	if len(e.st.Inner) == 0 {
+		b = append(b[:len(b)-len("/>")], '>')
+	} else {
+		b = b[:len(b)-len(end)]
+	}
+	if e.tries > 0 {
+		b = append(b, "<delay xmlns='urn:xmpp:delay' from='"...)
+		b = stream.AppendEscaped(b, e.st.From.Domain())
+		b = append(b, "' stamp='"...)
+		b = e.at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+		b = append(b, "'/>"...)
+	}
+	if named {
+		b = append(b, "<origin-id xmlns='"+nsSID+"' id='"...)
+		b = stream.AppendEscaped(b, e.st.ID)
+		b = append(b, "'/>"...)
+	}
+	return append(b, end...)
+}
+
+func hasOriginID(st *stanza.Stanza) bool {
+	if !bytes.Contains(st.Inner, []byte(nsSID)) {
+		return false // most have none, and this is fast
+	}
+	_, has := st.Payload(nsSID + " origin-id")
+	return has
 }
 
 // nsSID is the namespace of unique and stable stanza ids (XEP-0359).

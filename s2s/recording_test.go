@@ -83,9 +83,13 @@ func TestRecordingIsRedacted(t *testing.T) {
 				t.Errorf("%q in %s", secret, head)
 			}
 		}
-		head = strings.TrimSuffix(head, "/>") + ">"
+		const tail = "<origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>" // the peer's server adds it
+		head, ok := strings.CutSuffix(head, tail)
+		if !ok {
+			t.Fatalf("no %s in %s", tail, head)
+		}
 		for _, c := range cases {
-			got, want := send(c.sent), head+c.want+"</message>"
+			got, want := send(c.sent), head+c.want+tail
 			if strings.Contains(want, "-?") { // any pseudonym
 				got = head + pseudonyms.ReplaceAllString(strings.TrimPrefix(got, head), "$1-?")
 			}
