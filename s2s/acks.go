@@ -302,6 +302,10 @@ func (l *link) acknowledged(c *conn, h uint32) bool {
 		return false
 	}
 	l.q.confirm(n, l.acked())
+	l.fails = 0
+	if l.caution > 0 && n > 0 {
+		l.trust()
+	}
 	c.acks.want = l.q.doubt > 0
 	l.wakeUp()
 	return true

@@ -181,7 +181,7 @@ func TestOrderOfPairsUnderRandomSchedules(t *testing.T) {
 				q.confirm(rnd.IntN(10), nil)
 			case 7:
 				if rnd.IntN(5) == 0 {
-					q.rewind(time.Time{}, 5)
+					q.rewind(time.Time{}, false)
 				}
 			}
 			if q.all()+left != pushed {

@@ -3,6 +3,7 @@ package s2s_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -135,6 +136,107 @@ func TestInboundStanzaEndsThePause(t *testing.T) {
 		romeo.Expect(`<message><body>waiting</body></message>`)
 		if took := time.Since(begin); took > time.Second {
 			t.Errorf("it took %v to try again", took)
+		}
+	})
+}
+
+// A domain that refuses streams is asked as seldom as one that cannot be reached,
+// however much there is for it, and each sender hears at once.
+func TestRefusalsAreRemembered(t *testing.T) {
+	for _, box := range []s2s.Outbox{nil, new(s2stest.MemOutbox)} {
+		t.Run(fmt.Sprintf("durable %t", box != nil), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := s2stest.NewNetwork(t)
+				var bounces atomic.Int64
+				var slowest atomic.Int64
+				handler := stanza.HandlerFunc(func(_ context.Context, m *stanza.Stanza) (*stanza.Stanza, error) {
+					if e := m.Err(); e == nil || e.Condition != stanza.RemoteServerNotFound {
+						t.Errorf("got %s", m)
+					}
+					bounces.Add(1)
+					sent, err := time.Parse(time.RFC3339Nano, m.ID)
+					if err != nil {
+						t.Error(err)
+					}
+					slowest.Store(max(slowest.Load(), int64(time.Since(sent))))
+					return nil, nil
+				})
+				tried := new(dials)
+				fed := n.Server(s2s.Config{Services: []string{here}, Handler: handler, Outbox: box, Trace: &s2s.Trace{Dial: tried.trace}})
+				w := &world{t: t, n: n}
+				w.script(func(c net.Conn) { talk(c, "version", theirHeader+streamError("host-unknown")); hold(c) })
+				send := func(count int) {
+					for range count {
+						m := text("juliet@"+here, "romeo@"+there, "?")
+						m.ID = time.Now().Format(time.RFC3339Nano)
+						if err := fed.Send(t.Context(), m); err != nil {
+							t.Fatal(err)
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+				}
+				const all = 6000
+				send(all)
+				if pauses := tried.pauses(); len(pauses) > 20 {
+					t.Errorf("%d attempts in ten minutes: %v", len(pauses)+1, pauses)
+				}
+				if n := bounces.Load(); n != all || slowest.Load() > int64(50*time.Millisecond) {
+					t.Errorf("%d of %d came back, the slowest after %v", n, all, time.Duration(slowest.Load()))
+				}
+			})
+		})
+	}
+}
+
+// However many messages are too old, the domain is tried no more often.
+func TestDeadlinesAreNoReasonToTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		mux, got := inbox()
+		tried := new(dials)
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux, Limits: s2s.Limits{QueueAge: 30 * time.Second}, Trace: &s2s.Trace{Dial: tried.trace}})
+		n.Peer(there)
+		n.Cut(here, there)
+		go func() {
+			for range 1200 {
+				fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "?"))
+				time.Sleep(500 * time.Millisecond)
+			}
+		}()
+		for range 1200 {
+			<-got
+		}
+		if pauses := tried.pauses(); len(pauses) > 20 {
+			t.Errorf("%d attempts in ten minutes: %v", len(pauses)+1, pauses)
+		}
+	})
+}
+
+// Routes of which nothing is left to remember are forgotten, those of domains that
+// do not exist, too.
+func TestLinksAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		var bounces atomic.Int64
+		handler := stanza.HandlerFunc(func(context.Context, *stanza.Stanza) (*stanza.Stanza, error) {
+			bounces.Add(1)
+			return nil, nil
+		})
+		fed := n.Server(s2s.Config{Services: []string{here}, Handler: handler})
+		const all = 200
+		for range 8 { // until the pauses are as long as they get
+			for i := range all {
+				fed.Send(t.Context(), text("juliet@"+here, fmt.Sprintf("romeo@d%d.example", i), "?"))
+			}
+			time.Sleep(4 * time.Second)
+		}
+		if n := fed.Links(); n != all {
+			t.Errorf("%d of %d routes are remembered while they pause", n, all)
+		}
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		if n := fed.Links(); n != 0 || bounces.Load() != 8*all {
+			t.Errorf("%d routes are left, %d of %d messages came back", n, bounces.Load(), 8*all)
 		}
 	})
 }

@@ -9,6 +9,19 @@ func (s *Server) Remembered() (domains, addresses int) {
 	return l.domains.len(), l.addresses.len()
 }
 
+// Held returns how many stanzas the queues of all routes hold in memory, and what
+// they take.
+func (s *Server) Held() (stanzas, bytes int) {
+	return int(s.total.stanzas.Load()), int(s.total.memory.Load())
+}
+
+// Links returns how many routes the server keeps account of.
+func (s *Server) Links() int {
+	s.lmu.RLock()
+	defer s.lmu.RUnlock()
+	return len(s.links.byRoute)
+}
+
 // MaxRemembered is the most of each that is kept of those without streams.
 const MaxRemembered = maxResting
 

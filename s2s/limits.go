@@ -16,7 +16,7 @@ type Limits struct {
 	QueueBytes      int           // their size per route; 16 MiB
 	TotalQueue      int           // stanzas held on all routes, waiting or written and not acknowledged; 1,000,000
 	TotalQueueBytes int           // memory of these, estimated; 256 MiB
-	QueueAge        time.Duration // how long a stanza waits for its domain to be reachable; 5 min
+	QueueAge        time.Duration // how long a stanza waits for its domain to be reachable, and to take it; 5 min
 	Unconfirmed     int           // written stanzas kept for a stream whose peer does not acknowledge, to be sent again should it die; 512
 	Unacknowledged  int           // written stanzas that await the peer's acknowledgement (XEP-0198); 8,192
 	Ack             time.Duration // time for the peer to answer a request for acknowledgement; 30 s

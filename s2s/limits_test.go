@@ -170,40 +170,6 @@ func TestLimitsOfThePeerAreObeyed(t *testing.T) {
 	})
 }
 
-// A stanza that breaks every stream is given up and costs nobody else.
-func TestPoisonIsGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := s2stest.NewNetwork(t)
-		mux, got := inbox()
-		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux})
-		broken, later := 0, make(chan bool)
-		w := &world{t: t, n: n}
-		w.script(func(c net.Conn) {
-			s := w.accept(c)
-			var buf [4096]byte
-			for {
-				k, err := s.Read(buf[:])
-				switch {
-				case err != nil:
-					return
-				case strings.Contains(string(buf[:k]), "poison"):
-					broken++
-					return // and with it the connection
-				case strings.Contains(string(buf[:k]), "later"):
-					later <- true
-				}
-			}
-		})
-		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "poison"))
-		bounced(t, got, stanza.RemoteServerTimeout, stanza.Wait)
-		if broken != 4 {
-			t.Errorf("%d streams were broken, want 4", broken)
-		}
-		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "later"))
-		<-later
-	})
-}
-
 // However many pairs of addresses a peer makes up, it can have only so many
 // stanzas wait; then its stream stands still, and nobody else's.
 func TestDomainQueueIsBounded(t *testing.T) {

@@ -38,21 +38,25 @@ type link struct {
 	writing bool          // between taking stanzas and having written them
 	dead    bool          // removed from the server; get another
 	room    chan struct{} // closed when a full queue has room again; nil when nobody waits
-	fails   int           // attempts in a row that failed
-	failed  *ConnectError // the last of them
-	refuse  time.Time     // until then, do not even try
-	tried   time.Time     // when the last of them failed
-	stirred bool          // the next need not wait for its time
-	// notBefore is when the next attempt may be made after the peer ended a
-	// stream and wants to be left alone.
-	notBefore time.Time
-	resume    resumption // of the stream that broke last
+	// The breaker: what has failed since the route was last of use, and the pause
+	// that follows. It is forgotten with the process, which then tries each domain
+	// once, and with the link, when nothing has waited since the pause ended.
+	fails     int           // attempts in a row, and streams that were of no use
+	failed    *ConnectError // the last of them; nil: none, or the next attempt is due at once
+	tried     time.Time     // when that was
+	notBefore time.Time     // when the next attempt may be made
+	refuse    time.Time     // notBefore if what waits until then is given up; otherwise zero
+	stirred   bool          // the next attempt need not wait for its time
+
+	caution int        // at most so many stanzas are in doubt at a time, as one has spoilt a stream; zero: any number
+	resume  resumption // of the stream that broke last
 
 	// These are of use only with an Outbox.
-	more   bool     // it may have stanzas that are not in memory
-	loaded uint64   // number of the last one taken into memory
-	done   []uint64 // those that have left memory and have to be removed there
-	leave  bool     // the process ends: what leaves memory stays there
+	more    bool     // it may have stanzas that are not in memory
+	loaded  uint64   // number of the last one taken into memory
+	largest int      // size of the largest of those that were read last; zero: none was
+	done    []uint64 // those that have left memory and have to be removed there
+	leave   bool     // the process ends: what leaves memory stays there
 
 	wake chan struct{} // buffered; there is more to write, or a reason to try again
 }
@@ -125,21 +129,24 @@ func (l *link) run() {
 	defer timer.Stop()
 	for {
 		if l.s.outbox != nil && !(l.finish(l.s.ctx) && l.load()) {
-			if !l.pause(timer, storePause, nil) {
+			if !l.pause(timer, storePause, false) {
 				l.abandon()
 				return
 			}
 			continue
 		}
 		l.mu.Lock()
-		c, waiting := l.conn, l.q.waiting()
+		c, waiting, idle := l.conn, l.q.waiting(), linger
+		if l.more {
+			idle = storePause // there was no room for more, and nobody tells when there is
+		}
 		if c != nil && c.acks.due() {
 			waiting++
 		}
 		l.mu.Unlock()
 		switch {
 		case waiting == 0:
-			timer.Reset(linger)
+			timer.Reset(idle)
 			select {
 			case <-l.wake:
 			case <-timer.C:
@@ -151,33 +158,30 @@ func (l *link) run() {
 				return
 			}
 		case c == nil:
-			if !l.await(timer) || !l.connect(timer) {
+			if !l.connect(timer) {
 				l.abandon()
 				return
 			}
 		default:
-			if !l.flush(c) {
-				select {
-				case <-l.wake: // an acknowledgement, or the end of the stream
-				case <-l.s.ctx.Done():
-					l.abandon()
-					return
-				}
+			// An acknowledgement wakes, or the end of the stream.
+			if !l.flush(c) && !l.pause(timer, cleanDoubt, true) {
+				l.abandon()
+				return
 			}
 		}
 	}
 }
 
-// pause waits for a time, or until it is woken and enough, if not nil, says
-// that this is reason enough. It reports false when the server closes.
-func (l *link) pause(timer *time.Timer, d time.Duration, enough func() bool) bool {
+// pause waits for a time or, if it can be woken, until it is. It reports false
+// when the server closes.
+func (l *link) pause(timer *time.Timer, d time.Duration, wakes bool) bool {
 	timer.Reset(d)
 	for {
 		select {
 		case <-timer.C:
 			return true
 		case <-l.wake:
-			if enough != nil && enough() {
+			if wakes {
 				return true
 			}
 		case <-l.s.ctx.Done():
@@ -188,7 +192,8 @@ func (l *link) pause(timer *time.Timer, d time.Duration, enough func() bool) boo
 
 // rest ends the goroutine if there is still nothing to do, and forgets the link
 // if it has no stream either. What was written to a peer that does not
-// acknowledge is waited for until it is out of doubt.
+// acknowledge is waited for until it is out of doubt, and so is the end of a
+// pause.
 func (l *link) rest() bool {
 	l.s.lmu.Lock()
 	defer l.s.lmu.Unlock()
@@ -200,7 +205,7 @@ func (l *link) rest() bool {
 			return false
 		}
 	}
-	if l.q.waiting() > 0 || l.more || len(l.done) > 0 || l.conn != nil && l.conn.acks.due() {
+	if l.q.waiting() > 0 || l.more || len(l.done) > 0 || l.conn != nil && l.conn.acks.due() || l.paused() > 0 {
 		return false
 	}
 	l.q.trim()
@@ -211,7 +216,7 @@ func (l *link) rest() bool {
 
 // forget removes a link that holds nothing. l.s.lmu and l.mu are held.
 func (l *link) forget() {
-	if l.conn == nil && !l.running && l.q.all() == 0 && !l.more && len(l.done) == 0 && !time.Now().Before(l.refuse) {
+	if l.conn == nil && !l.running && l.q.all() == 0 && !l.more && len(l.done) == 0 {
 		l.dead = true
 		l.s.links.remove(l)
 	}

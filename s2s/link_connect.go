@@ -9,9 +9,14 @@ import (
 // maxPause is the longest pause between attempts to reach a domain.
 const maxPause = time.Minute
 
-// connect makes one attempt and, should it fail, waits before the next. It
-// reports false when the server is closing.
+// connect makes one attempt, or waits for the time of the next. It reports false
+// when the server is closing.
 func (l *link) connect(timer *time.Timer) bool {
+	if wait := l.hindered(); wait > 0 {
+		l.s.pausing.Add(1)
+		defer l.s.pausing.Add(-1)
+		return l.pause(timer, wait, true)
+	}
 	ctx, cancel := context.WithCancel(l.s.ctx)
 	c, err := l.s.connect(ctx, l.route, l)
 	cancel()
@@ -34,29 +39,61 @@ func (l *link) connect(timer *time.Timer) bool {
 	}
 	l.s.recorder.attempt(l.route, err)
 	l.s.log.Warn("cannot reach domain", "local", l.route.Local, "remote", l.route.Remote, "stage", err.Stage.String(), "err", err)
-	pause := l.fail(err)
-	if pause == 0 {
-		return true
-	}
-	l.s.pausing.Add(1)
-	defer l.s.pausing.Add(-1)
-	return l.pause(timer, pause, l.encouraged)
-}
-
-// await waits until an attempt may be made. It reports false when the server is
-// closing.
-func (l *link) await(timer *time.Timer) bool {
 	l.mu.Lock()
-	left := time.Until(l.notBefore)
+	l.setback(l.fails+1, err)
+	l.release()
 	l.mu.Unlock()
-	return left <= 0 || l.pause(timer, left, l.encouraged)
+	return true
 }
 
-// encouraged reports whether the domain has shown up since the last failure.
-func (l *link) encouraged() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.fails == 0 || l.stirred
+// setback begins the pause after a number of failures in a row. l.mu is held.
+func (l *link) setback(fails int, why *ConnectError) {
+	now := time.Now()
+	l.fails, l.failed, l.tried, l.stirred = fails, why, now, false
+	l.notBefore, l.refuse = now.Add(backOff(fails)), time.Time{}
+	if why.Final || l.s.draining() && l.s.outbox == nil {
+		l.refuse = l.notBefore
+	}
+}
+
+// paused returns how long to wait before the next attempt; zero when it is due,
+// or the domain has shown up since the last failure. l.mu is held.
+func (l *link) paused() time.Duration {
+	if l.fails == 0 || l.stirred {
+		return 0
+	}
+	return max(0, time.Until(l.notBefore))
+}
+
+// hindered returns how long to wait before looking again whether an attempt may
+// be made; zero when it may. During a pause it gives up what has waited for too
+// long, or all if the domain is refused, however much an Outbox holds. Only the
+// link's goroutine calls it, without a stream.
+func (l *link) hindered() time.Duration {
+	for {
+		l.mu.Lock()
+		now := time.Now()
+		refused, wait := now.Before(l.refuse), l.paused()
+		if !refused && wait == 0 {
+			l.mu.Unlock()
+			return 0
+		}
+		before, why, state := now.Add(-l.s.limits.QueueAge), l.failed, StateExpired
+		var old []entry
+		if refused {
+			old, state, wait = l.q.drop(), StateRefused, l.refuse.Sub(now)
+		} else {
+			old = l.q.expire(before)
+		}
+		if left := l.q.oldest(); !left.IsZero() {
+			wait = min(wait, left.Sub(before)+time.Millisecond)
+		}
+		l.mu.Unlock()
+		l.s.giveUp(old, why.Stanza(), state)
+		if len(old) == 0 || l.s.outbox == nil || !l.finish(l.s.ctx) || !l.load() {
+			return wait
+		}
+	}
 }
 
 // stirPause is the least time between an attempt that failed and one that is made
@@ -76,56 +113,13 @@ func (l *link) stir() {
 	l.poke()
 }
 
-// attach makes a stream the one that is written to. l.mu is held.
+// attach makes a stream the one that is written to. What has failed before is
+// forgotten when it has been of use. l.mu is held.
 func (l *link) attach(c *conn) {
-	l.conn, l.fails, l.failed, l.refuse = c, 0, nil, time.Time{}
+	l.conn, l.failed, l.refuse = c, nil, time.Time{}
 }
 
-// fail notes a failed attempt, bounces what has to be bounced, and returns how
-// long to wait before the next; zero when nothing waits any more.
-func (l *link) fail(err *ConnectError) time.Duration {
-	now := time.Now()
-	l.mu.Lock()
-	l.fails++
-	l.failed, l.tried, l.stirred = err, now, false
-	pause := backOff(l.fails)
-	final := err.Final || l.s.draining() && l.s.outbox == nil
-	l.refuse = time.Time{}
-	if final {
-		l.refuse = now.Add(pause)
-	}
-	l.release()
-	l.mu.Unlock()
-	before := now.Add(-l.s.limits.QueueAge)
-	for {
-		var old []entry
-		l.mu.Lock()
-		if final {
-			old = l.q.drop()
-		} else {
-			old = l.q.expire(before)
-		}
-		left, more := l.q.oldest(), l.more
-		l.mu.Unlock()
-		state := StateExpired
-		if final {
-			state = StateRefused
-		}
-		l.s.giveUp(old, err.Stanza(), state)
-		if left.IsZero() && more && l.finish(l.s.ctx) && l.load() {
-			continue // an Outbox may hold a great many
-		}
-		if left.IsZero() && !more {
-			return 0
-		}
-		if wait := left.Sub(before); !left.IsZero() && wait < pause {
-			pause = max(wait, time.Millisecond)
-		}
-		return pause
-	}
-}
-
-// backOff is the pause after a number of failed attempts: 1 s, doubled each
+// backOff is the pause after a number of failures in a row: 1 s, doubled each
 // time, up to maxPause, give or take a quarter.
 func backOff(fails int) time.Duration {
 	d := maxPause

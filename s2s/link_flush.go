@@ -1,6 +1,7 @@
 package s2s
 
 import (
+	"errors"
 	"time"
 
 	"isthmus.im/stanza"
@@ -27,13 +28,7 @@ func (l *link) flush(c *conn) bool {
 			l.mu.Unlock()
 			return false // what is written now would not be sent
 		}
-		window := l.q.all()
-		switch c.acks.state {
-		case acksOn:
-			window = l.s.limits.Unacknowledged
-		case acksResuming:
-			window = 0
-		}
+		window := l.window(c)
 		b := append((*buf)[:0], c.preamble...)
 		c.preamble = nil
 		if c.acks.owed {
@@ -75,6 +70,37 @@ func (l *link) flush(c *conn) bool {
 		if len(b) == 0 && len(tooLarge) == 0 {
 			return false
 		}
+	}
+}
+
+// window returns how many stanzas may be in doubt. l.mu is held.
+func (l *link) window(c *conn) int {
+	window := l.q.all()
+	switch c.acks.state {
+	case acksOn:
+		window = l.s.limits.Unacknowledged
+	case acksResuming:
+		return 0
+	}
+	if l.caution == 0 {
+		return window
+	}
+	if c.acks.state != acksOn && l.q.doubt > 0 {
+		l.q.confirmBefore(time.Now().Add(-cleanDoubt))
+		l.trust()
+	}
+	return min(window, l.caution)
+}
+
+// trust lets more stanzas be in doubt again once those that were are not. So
+// the one that spoils streams is soon alone. l.mu is held.
+func (l *link) trust() {
+	if l.q.doubt > 0 {
+		return
+	}
+	l.fails = 0
+	if l.caution *= 2; l.caution >= l.s.limits.Unacknowledged {
+		l.caution = 0
 	}
 }
 
@@ -121,13 +147,18 @@ func (l *link) detachIdle(c *conn) bool {
 		return false
 	}
 	l.q.drop()
-	l.conn = nil
+	l.conn, l.fails = nil, 0
 	return true
 }
 
 // lost notes that a stream can no longer be written to. What was written to it
 // within the time in doubt is sent again on the next one.
-func (l *link) lost(c *conn, doubt time.Duration) {
+func (l *link) lost(c *conn, doubt time.Duration) { l.ended(c, doubt, "") }
+
+// endedBy is lost for a stream that the peer has ended with an error.
+func (l *link) endedBy(c *conn, condition string) { l.ended(c, cleanDoubt, condition) }
+
+func (l *link) ended(c *conn, doubt time.Duration, condition string) {
 	l.s.lmu.Lock()
 	l.mu.Lock()
 	if l.conn != c {
@@ -137,27 +168,31 @@ func (l *link) lost(c *conn, doubt time.Duration) {
 		return
 	}
 	since := time.Now().Add(-doubt)
-	acknowledging, blamed := c.acks.end(), l.q.doubt
+	acknowledging := c.acks.end()
 	if acknowledging {
 		since = time.Time{} // what was not acknowledged is in doubt, however old
-		blamed = suspects
 	}
 	if l.s.sealed.Load() || doubt == 0 {
 		since = time.Now().Add(time.Hour) // it was us who ended it: nothing is in doubt
 	}
 	l.conn = nil
-	before := l.q.wire.popped
-	again, poison := l.q.rewind(since, blamed)
+	react := reactionTo(condition)
+	written, before := l.q.doubt, l.q.wire.popped
+	again, poison := l.q.rewind(since, react.spoilt)
+	if react.spoilt && again > 0 {
+		l.caution = 1
+	}
 	if acknowledging && doubt == brokenDoubt && !c.ending.Load() {
 		l.broken(&c.acks, l.q.wire.popped-before)
 	}
-	start := (l.q.waiting() > 0 || len(l.done) > 0) && l.start()
+	l.judge(c, again < written, react, condition)
+	start := (l.q.waiting() > 0 || len(l.done) > 0 || l.paused() > 0) && l.start()
 	l.forget()
 	l.release()
 	l.mu.Unlock()
 	l.s.lmu.Unlock()
 	l.s.bounceAll(poison, &stanza.Error{Condition: stanza.RemoteServerTimeout, Type: stanza.Wait,
-		Text: "the stream with " + l.route.Remote.String() + " broke each time that this was sent"})
+		Text: l.route.Remote.String() + " ended the stream each time that this was sent"})
 	if again > 0 {
 		l.s.log.Debug("sending again", "local", l.route.Local, "remote", l.route.Remote, "stanzas", again)
 	}
@@ -167,3 +202,31 @@ func (l *link) lost(c *conn, doubt time.Duration) {
 		l.poke()
 	}
 }
+
+// judge decides whether a stream that has ended was of use, and how long its
+// peer is left alone. The first that was not is followed by another at once,
+// unless the peer's stream error asks for a pause. l.mu is held.
+func (l *link) judge(c *conn, moved bool, react reaction, condition string) {
+	fails := 0
+	if !c.closing && !moved && !c.acks.heard && l.q.waiting() > 0 && (c.acks.asked || time.Since(c.since) < brokenDoubt) {
+		fails = l.fails + 1
+	}
+	if fails <= 1 && react.pause == 0 && !l.s.draining() {
+		l.fails = fails
+		return
+	}
+	if fails = max(fails, react.pause); fails == 0 {
+		l.fails = 0
+		return
+	}
+	err := errUseless
+	if condition != "" {
+		err = &StreamError{Condition: condition, Remote: true}
+	}
+	why := &ConnectError{Domain: l.route.Remote}
+	why.add(Attempt{Target: l.route.Remote.String(), Addr: c.addr().String(), Stage: StageStream, Err: err}, false)
+	l.setback(fails, why)
+}
+
+// errUseless is why there is a pause after a stream.
+var errUseless = errors.New("the stream broke before it was of use")

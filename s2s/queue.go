@@ -8,13 +8,8 @@ import (
 	"isthmus.im/stanza"
 )
 
-const (
-	// maxBlame is how many streams may break over a stanza before it is given up.
-	maxBlame = 4
-	// suspects is how many stanzas are blamed for the end of a stream whose peer
-	// acknowledges: those that it would have taken next.
-	suspects = 16
-)
+// maxBlame is how many streams a stanza may spoil before it is given up.
+const maxBlame = 4
 
 // entry is an accepted stanza that the remote server does not have for sure.
 type entry struct {
@@ -23,7 +18,7 @@ type entry struct {
 	wrote time.Time // written to a stream; zero while waiting
 	size  int
 	tries int     // times written
-	blame int     // streams that may have ended over it
+	blame int     // streams that have ended over it
 	seq   uint64  // its number in the host's Outbox; zero if it is not there
 	track *record // of its delivery; nil if nobody asks
 	turn  uint64  // the backlog's
@@ -174,17 +169,18 @@ func hasOriginID(st *stanza.Stanza) bool {
 const nsSID = "urn:xmpp:sid:0"
 
 // rewind makes the entries written since the given time wait again, before
-// those that wait already, and forgets the other written ones. The first of them,
-// up to the number given, are to blame for the end of the stream, perhaps. Those
-// blamed maxBlame times are given up and returned: whatever breaks every stream
-// must not come back for ever.
-func (q *queue) rewind(since time.Time, blamed int) (again int, poison []entry) {
+// those that wait already, and forgets the other written ones. If one of them has
+// spoilt the stream and it is the only one, it is to blame. Blamed maxBlame times
+// it is given up and returned: what spoils every stream must not come back until
+// it is too old, and hold up the others meanwhile.
+func (q *queue) rewind(since time.Time, spoilt bool) (again int, poison []entry) {
 	q.confirmBefore(since)
-	for i := range min(blamed, q.doubt) {
-		q.wire.at(i).blame++ // no more often than those before it
-	}
-	for q.doubt > 0 && q.wire.at(0).blame >= maxBlame {
-		poison = append(poison, q.popWritten())
+	if spoilt && q.doubt == 1 {
+		if e := q.wire.at(0); e.blame+1 < maxBlame {
+			e.blame++
+		} else {
+			poison = append(poison, q.popWritten())
+		}
 	}
 	again = q.doubt
 	for i := range again {

@@ -66,7 +66,7 @@ func TestQueueAgainstAList(t *testing.T) {
 			doubt = doubt[n:]
 		case 4:
 			since := now.Add(-time.Duration(next(10)) * time.Second)
-			again, poison := q.rewind(since, 3)
+			again, poison := q.rewind(since, next(4) == 0)
 			kept := doubt[:0:0]
 			for i := range again {
 				kept = append(kept, nth(&q, i).st.ID)
@@ -109,7 +109,7 @@ func TestRewindByTime(t *testing.T) {
 		q.push(entry{st: &stanza.Stanza{Kind: stanza.Presence, From: jid.MustParse("a.example")}, at: start, size: 1})
 		q.write(nil, 1<<20, 100, 0, start.Add(time.Duration(i)*10*time.Second), nil)
 	}
-	again, poison := q.rewind(start.Add(15*time.Second), 4)
+	again, poison := q.rewind(start.Add(15*time.Second), false)
 	if again != 2 || len(poison) != 0 || q.all() != 2 {
 		t.Errorf("%d again, %d given up, %d left; want the two youngest", again, len(poison), q.all())
 	}

@@ -2,7 +2,6 @@ package s2s
 
 import (
 	"errors"
-	"time"
 
 	"isthmus.im/internal/stream"
 )
@@ -16,6 +15,8 @@ type reaction struct {
 	// pause: how many failed attempts the error of an open stream counts for
 	// before the next is made; zero: none, it can be made at once.
 	pause int
+	// spoilt: something that was written to the stream may be the reason.
+	spoilt bool
 }
 
 // reactionTo looks a condition up. An open stream that ends is always opened
@@ -23,20 +24,22 @@ type reaction struct {
 // of the new stream is final.
 func reactionTo(condition string) reaction {
 	switch condition {
-	case stream.HostGone, stream.HostUnknown, stream.NotAuthorized, stream.InvalidFrom,
+	case stream.HostGone, stream.HostUnknown, stream.NotAuthorized,
 		stream.SeeOtherHost, stream.UnsupportedFeature,
-		stream.UnsupportedVersion, stream.UnsupportedEncoding, stream.InvalidNamespace, stream.BadNamespacePrefix:
+		stream.UnsupportedVersion, stream.UnsupportedEncoding:
 		return reaction{final: true, pause: 1}
-	case stream.PolicyViolation:
-		return reaction{final: true, pause: 3}
+	case stream.InvalidFrom, stream.InvalidNamespace, stream.BadNamespacePrefix:
+		return reaction{final: true, pause: 1, spoilt: true}
+	case stream.PolicyViolation: // a stanza that is too large, with many servers
+		return reaction{final: true, pause: 3, spoilt: true}
 	case stream.ResourceConstraint:
 		return reaction{pause: 4}
 	case stream.SystemShutdown, stream.InternalServerError, stream.RemoteConnectionFailed, stream.UndefinedCondition:
 		return reaction{pause: 1}
-	default:
-		// reset, conflict and connection-timeout say that a new stream is fine;
-		// the others, such as not-well-formed, that something in this one was not.
+	case "", stream.Reset, stream.Conflict, stream.ConnectionTimeout:
 		return reaction{}
+	default: // not-well-formed and the like
+		return reaction{spoilt: true}
 	}
 }
 
@@ -45,17 +48,4 @@ func reactionTo(condition string) reaction {
 func finalError(err error) bool {
 	var e *StreamError
 	return errors.As(err, &e) && e.Remote && reactionTo(e.Condition).final
-}
-
-// endedBy takes note that the peer has ended the link's stream with an error.
-func (l *link) endedBy(c *conn, condition string) {
-	if n := reactionTo(condition).pause; n > 0 {
-		l.mu.Lock()
-		if l.conn == c {
-			l.fails = n
-			l.notBefore = time.Now().Add(backOff(n))
-		}
-		l.mu.Unlock()
-	}
-	l.lost(c, cleanDoubt)
 }

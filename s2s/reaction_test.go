@@ -2,6 +2,7 @@ package s2s_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -51,10 +52,13 @@ var conditions = []struct {
 }
 
 // accept negotiates a stream as a peer that offers nothing more would.
-func (w *world) accept(c net.Conn) net.Conn {
+func (w *world) accept(c net.Conn) net.Conn { return w.acceptWith(c, noFeatures) }
+
+// acceptWith is accept with other features of the authenticated stream.
+func (w *world) acceptWith(c net.Conn, features string) net.Conn {
 	talk(c, "version", theirHeader+tlsFeatures, "<starttls", proceed)
 	s := w.tls(c)
-	talk(s, "version", theirHeader+external, "<auth", "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", "version", theirHeader+noFeatures)
+	talk(s, "version", theirHeader+external, "<auth", "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", "version", theirHeader+features)
 	return s
 }
 
@@ -123,6 +127,50 @@ func TestStreamErrorsAsEnds(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The same when nothing waits: what comes later finds the pause.
+func TestStreamErrorsWhenIdle(t *testing.T) {
+	for _, c := range conditions {
+		for _, later := range []time.Duration{0, 5500 * time.Millisecond} { // the second: when the goroutine of the route has looked for more
+			t.Run(fmt.Sprintf("%s, %v later", c.condition, later), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := s2stest.NewNetwork(t)
+					mux, got := inbox()
+					fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux})
+					w := &world{t: t, n: n}
+					streams := make(chan time.Time, 10)
+					end := make(chan bool)
+					w.script(func(c2 net.Conn) {
+						s := w.accept(c2)
+						talk(s, "art thou there?", "")
+						streams <- time.Now()
+						if <-end {
+							io.WriteString(s, streamError(c.condition))
+						}
+						hold(s)
+					})
+					fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "art thou there?"))
+					<-streams
+					time.Sleep(time.Minute)
+					end <- true
+					ended := time.Now()
+					time.Sleep(later)
+					synctest.Wait()
+					fed.Send(t.Context(), text("juliet@capulet.example", "romeo@montague.example", "art thou there?"))
+					took := (<-streams).Sub(ended)
+					close(end)
+					if took < c.pause*3/4 || took > max(2*c.pause, later) {
+						t.Errorf("the next stream came after %v, want about %v", took, c.pause)
+					}
+					time.Sleep(2 * time.Minute)
+					if len(got) > 0 {
+						t.Errorf("bounced: %s", <-got)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -152,7 +152,8 @@ func (l *link) resumed(c *conn, h uint32) bool {
 	id := l.resume.id
 	c.acks.answered(h)
 	c.acks = c.newAcks(acksOn)
-	c.acks.h, c.acks.id, c.acks.max = h, id, l.resume.max
+	c.acks.h, c.acks.id, c.acks.max, c.acks.heard = h, id, l.resume.max, true
+	l.fails = 0
 	l.resume = resumption{}
 	l.wakeUp()
 	return true

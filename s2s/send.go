@@ -25,7 +25,12 @@ import (
 // stanza that was written to a stream that then broke may arrive twice.
 //
 // A message without an id gets one, 130 random bits, by which its delivery can
-// be followed (see [Server.Delivery]) and a repetition told.
+// be followed (see [Server.Delivery]) and a repetition told. Ids that hosts give
+// should be as good, since messages without an origin-id (XEP-0359) leave with one
+// that is the same.
+//
+// Pauses between attempts to reach a domain, and refusals, are remembered for a
+// minute or so, by this process: a new one tries each domain once.
 //
 // Send fails for what can be known at once: [ErrNotLocal], [ErrNoRecipient], a
 // stanza that is not well-formed or larger than Limits.StanzaBytes,
