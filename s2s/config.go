@@ -43,8 +43,10 @@ type Config struct {
 	// after New.
 	Handler stanza.Handler
 
-	// Outbox keeps what was accepted until it is delivered. Nil: it is kept in
-	// memory, and lost with the process.
+	// Outbox keeps what was accepted until it is delivered. How many stanzas it
+	// takes, and of what size together, is for it to bound; Limits.Queue and the
+	// like bound what of that is in memory. Nil: all is kept in memory, and lost
+	// with the process.
 	Outbox Outbox
 	// Deliveries is how many messages' states are remembered for
 	// [Server.Delivery] and [Server.Deliveries]. Zero: none.

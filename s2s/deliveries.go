@@ -57,7 +57,7 @@ func (s *Server) Delivery(from, to jid.JID, id string) (Delivery, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r, ok := d.known[deliveryKey{from.Bare(), to.Bare(), id}]
-	if !ok {
+	if !ok || r.State == 0 {
 		return Delivery{}, false
 	}
 	return r.Delivery, true
@@ -146,17 +146,80 @@ func (d *deliveries) unsubscribe(sub *subscriber) {
 	delete(d.subs, sub)
 }
 
-// queued begins to follow a stanza if it is a message with an id.
+// follows reports whether the delivery of a stanza is followed: of messages with
+// an id.
+func (d *deliveries) follows(st *stanza.Stanza) bool {
+	return d != nil && st.Kind == stanza.Message && st.Type != stanza.TypeError && st.ID != ""
+}
+
+// queued begins to follow a stanza.
 func (d *deliveries) queued(st *stanza.Stanza, at time.Time) *record {
-	if d == nil || st.Kind != stanza.Message || st.Type == stanza.TypeError || st.ID == "" {
+	if !d.follows(st) {
 		return nil
-	}
-	r := &record{
-		Delivery: Delivery{From: st.From, To: st.To, ID: st.ID, State: StateQueued, At: at},
-		key:      deliveryKey{st.From.Bare(), st.To.Bare(), st.ID},
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	r := d.add(st)
+	r.State, r.At = StateQueued, at
+	d.tell(r)
+	return r
+}
+
+// offered begins to follow stanzas that an Outbox is about to take. They have no
+// state until it has, or shows them.
+func (d *deliveries) offered(list []*stanza.Stanza) []*record {
+	if d == nil {
+		return nil
+	}
+	var all []*record
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, st := range list {
+		if d.follows(st) {
+			all = append(all, d.add(st))
+		}
+	}
+	return all
+}
+
+// withdraw forgets stanzas that the Outbox has not taken.
+func (d *deliveries) withdraw(list []*record) {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range list {
+		if d.known[r.key] == r {
+			delete(d.known, r.key)
+		}
+	}
+}
+
+// stored finds the record of a stanza that came out of the Outbox, or begins to
+// follow it if an earlier process accepted it or it was forgotten meanwhile.
+func (d *deliveries) stored(st *stanza.Stanza, at time.Time) *record {
+	if !d.follows(st) {
+		return nil
+	}
+	d.mu.Lock()
+	r := d.known[deliveryOf(st)]
+	d.mu.Unlock()
+	if r == nil {
+		return d.queued(st, at)
+	}
+	d.change(r, StateQueued, at, nil)
+	return r
+}
+
+func deliveryOf(st *stanza.Stanza) deliveryKey {
+	return deliveryKey{st.From.Bare(), st.To.Bare(), st.ID}
+}
+
+// add makes a record, in the place of the oldest if there are too many. d.mu is
+// held.
+func (d *deliveries) add(st *stanza.Stanza) *record {
+	r := &record{Delivery: Delivery{From: st.From, To: st.To, ID: st.ID}, key: deliveryOf(st)}
 	if len(d.order) < d.limit {
 		d.order = append(d.order, r)
 	} else {
@@ -167,7 +230,6 @@ func (d *deliveries) queued(st *stanza.Stanza, at time.Time) *record {
 		d.next = (d.next + 1) % d.limit
 	}
 	d.known[r.key] = r
-	d.tell(r)
 	return r
 }
 

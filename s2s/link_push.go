@@ -65,19 +65,14 @@ func (s *Server) bounceShed(r Route, shed []entry) {
 // what was written long enough ago. l.mu is held.
 func (l *link) reserve(st *stanza.Stanza, size int) (shed []entry, ok bool) {
 	c := classOf(st)
-	limits := &l.s.limits
-	for l.q.waiting() >= limits.Queue || l.q.bytes()+size > limits.QueueBytes && l.q.waiting() > 0 {
+	for l.full(size) {
 		e, ok := l.q.shed(c)
 		if !ok {
 			return shed, false
 		}
 		shed = append(shed, e)
 	}
-	for !l.s.total.take(size, limits) {
-		if l.conn != nil && l.conn.acks.state == acksOff && l.q.doubt > 0 {
-			l.q.confirm(1, nil) // better than refusing what is new
-			continue
-		}
+	for !l.claim(size) {
 		e, ok := l.q.shed(c)
 		if !ok {
 			return shed, false
@@ -85,6 +80,24 @@ func (l *link) reserve(st *stanza.Stanza, size int) (shed []entry, ok bool) {
 		shed = append(shed, e)
 	}
 	return shed, true
+}
+
+// full reports whether the route has no room for another stanza. l.mu is held.
+func (l *link) full(size int) bool {
+	limits, waiting := &l.s.limits, l.q.waiting()
+	return waiting >= limits.Queue || l.q.bytes()+size > limits.QueueBytes && waiting > 0
+}
+
+// claim takes room for a stanza from what all routes have, if need be that of
+// those that were written to a peer that does not acknowledge. l.mu is held.
+func (l *link) claim(size int) bool {
+	for !l.s.total.take(size, &l.s.limits) {
+		if l.conn == nil || l.conn.acks.state != acksOff || l.q.doubt == 0 {
+			return false
+		}
+		l.q.confirm(1, nil) // better than refusing what is new
+	}
+	return true
 }
 
 // awaitRoom returns a channel that is closed when the link has written

@@ -51,8 +51,10 @@ type Queued struct {
 
 const (
 	// readAhead is how many stanzas of an Outbox a route takes into memory at
-	// once.
-	readAhead = 256
+	// once, and readPaused how many while it has no stream: enough to see which
+	// are too old.
+	readAhead  = 256
+	readPaused = 16
 	// storePause is the time between attempts to use an Outbox that failed.
 	storePause = time.Second
 )
@@ -136,14 +138,14 @@ func (s *Server) resumeRoute(r Route) {
 // failed.
 func (l *link) load() bool {
 	l.mu.Lock()
-	after := l.loaded
-	if !l.more || l.q.waiting() >= readAhead/2 {
+	after, n := l.loaded, l.appetite()
+	if !l.more || n == 0 {
 		l.mu.Unlock()
 		return true
 	}
 	l.more = false // before asking: what is pushed from now on sets it again
 	l.mu.Unlock()
-	list, err := l.s.outbox.Pending(l.s.ctx, l.route, after, readAhead)
+	list, err := l.s.outbox.Pending(l.s.ctx, l.route, after, n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
@@ -151,17 +153,45 @@ func (l *link) load() bool {
 		l.s.log.Error("outbox: pending", "local", l.route.Local, "remote", l.route.Remote, "err", err)
 		return false
 	}
-	if len(list) == readAhead {
+	if len(list) == n {
 		l.more = true
 	}
+	l.largest = 0
 	for _, item := range list {
-		l.loaded = item.Seq
 		size := len(item.Stanza.AppendXML(nil))
-		l.s.total.stanzas.Add(1)
-		l.s.total.memory.Add(int64(size + overhead))
-		l.q.push(entry{st: item.Stanza, at: item.At, size: size, seq: item.Seq, track: l.s.deliveries.queued(item.Stanza, item.At)})
+		l.largest = max(l.largest, size)
+		if l.full(size) || !l.claim(size) {
+			l.more = true
+			break
+		}
+		l.loaded = item.Seq
+		l.q.push(entry{st: item.Stanza, at: item.At, size: size, seq: item.Seq, track: l.s.deliveries.stored(item.Stanza, item.At)})
 	}
 	return true
+}
+
+// appetite returns how many stanzas of the Outbox to ask for; zero while there are
+// enough. Large ones are asked for a few at a time, so that what is read fits.
+// l.mu is held.
+func (l *link) appetite() int {
+	n, limits, total := readAhead, &l.s.limits, &l.s.total
+	if l.conn == nil {
+		n = readPaused
+	}
+	waiting := l.q.waiting()
+	if waiting >= n/2 {
+		return 0
+	}
+	room := min(limits.QueueBytes-l.q.bytes(), limits.TotalQueueBytes-int(total.memory.Load()))
+	likely := l.largest
+	if likely == 0 {
+		likely = limits.StanzaBytes
+	}
+	n = min(n, limits.Queue-waiting, limits.TotalQueue-int(total.stanzas.Load()), room/(likely+overhead))
+	if waiting == 0 {
+		return max(n, 1) // whether that fits is seen then
+	}
+	return max(n, 0)
 }
 
 // finish removes from the Outbox what has left memory. Only the link's
@@ -187,8 +217,14 @@ func (l *link) finish(ctx context.Context) bool {
 
 // store accepts stanzas for a route through the Outbox.
 func (s *Server) store(ctx context.Context, r Route, list ...*stanza.Stanza) error {
-	if _, err := s.outbox.Push(ctx, r, time.Now(), list...); err != nil {
+	now := time.Now()
+	tracks := s.deliveries.offered(list)
+	if _, err := s.outbox.Push(ctx, r, now, list...); err != nil {
+		s.deliveries.withdraw(tracks)
 		return err
+	}
+	for _, t := range tracks {
+		s.deliveries.change(t, StateQueued, now, nil)
 	}
 	s.resumeRoute(r)
 	return nil

@@ -78,6 +78,7 @@ func (s *Server) storeAll(ctx context.Context, copies []*stanza.Stanza, results 
 			}
 		default:
 			r := Route{Local: c.From.Host(), Remote: c.To.Host()}
+			s.recorder.stanza(r, stanzaAccepted, c)
 			routes[r] = append(routes[r], i)
 		}
 	}
