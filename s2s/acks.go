@@ -216,7 +216,11 @@ func (c *conn) enabled(resume string) string {
 		return smEnabled
 	}
 	t := c.s.tallies.open(c)
-	return "<enabled xmlns='" + nsSM + "' resume='true' id='" + t.id + "' max='" + strconv.Itoa(int(c.s.limits.Resume/time.Second)) + "'/>"
+	answer := "<enabled xmlns='" + nsSM + "' resume='true' id='" + t.id
+	if most := int(c.s.limits.Resume / time.Second); most > 0 { // below a second there is no saying it
+		answer += "' max='" + strconv.Itoa(most)
+	}
+	return answer + "'/>"
 }
 
 func tooHigh(h uint32) error {

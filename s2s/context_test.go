@@ -3,6 +3,7 @@ package s2s
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,16 @@ func TestHandlerContext(t *testing.T) {
 					ended(t, child, c.want)
 				})
 			})
+		}
+	}
+}
+
+// A time for resumption of less than a second is not announced as none.
+func TestEnabledBelowASecond(t *testing.T) {
+	for limit, want := range map[time.Duration]bool{time.Minute: true, 500 * time.Millisecond: false} {
+		c := &conn{s: &Server{limits: Limits{Resume: limit}}}
+		if got := c.enabled("true"); strings.Contains(got, " max='") != want || !strings.HasSuffix(got, "'/>") {
+			t.Errorf("%v: %s", limit, got)
 		}
 	}
 }

@@ -32,6 +32,8 @@ func (s *Server) elsewhere(ctx context.Context, rule *rule, failures []locate.Fa
 			host, port = strings.Trim(e.Host, "[]"), ""
 		}
 		if _, err := netip.ParseAddr(host); err != nil && port == "" {
+			ctx, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
+			defer cancel()
 			return locate.Targets(ctx, s.resolver, host)
 		}
 		n := uint64(5269)

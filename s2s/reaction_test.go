@@ -1,6 +1,7 @@
 package s2s_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -220,4 +221,44 @@ func TestSeeOtherHost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// blocked is a resolver that has no answer about one domain, ever.
+type blocked struct {
+	s2s.Resolver
+	domain string
+}
+
+func (b blocked) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	if name == b.domain {
+		<-ctx.Done()
+		return "", nil, ctx.Err()
+	}
+	return b.Resolver.LookupSRV(ctx, service, proto, name)
+}
+
+// A server that names another of which DNS says nothing does not hold up the
+// attempt for longer than one may take.
+func TestOtherHostThatIsNotFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		mux, got := inbox()
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux, Reach: s2s.Reach{OtherHosts: true},
+			Resolver: blocked{n.Resolver(), "elsewhere.example"}, Limits: s2s.Limits{QueueAge: time.Second}})
+		w := &world{t: t, n: n}
+		w.script(func(conn net.Conn) {
+			talk(conn, "version", theirHeader+"<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>elsewhere.example</see-other-host></stream:error></stream:stream>")
+			hold(conn)
+		})
+		begin := time.Now()
+		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "?"))
+		select {
+		case <-got:
+		case <-time.After(time.Hour):
+			t.Fatalf("no answer after %v", time.Since(begin))
+		}
+		if took := time.Since(begin); took > time.Minute {
+			t.Errorf("took %v", took)
+		}
+	})
 }

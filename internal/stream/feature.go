@@ -54,9 +54,16 @@ type Limits struct {
 	IdleSeconds int // silence after which it may close the stream
 }
 
-// Element returns the feature that announces l.
+// Element returns the feature that announces l; what is zero is left out.
 func (l Limits) Element() []byte {
-	return fmt.Appendf(nil, "<limits xmlns='%s'><max-bytes>%d</max-bytes><idle-seconds>%d</idle-seconds></limits>", nsLimits, l.MaxBytes, l.IdleSeconds)
+	b := []byte("<limits xmlns='" + nsLimits + "'>")
+	if l.MaxBytes > 0 {
+		b = fmt.Appendf(b, "<max-bytes>%d</max-bytes>", l.MaxBytes)
+	}
+	if l.IdleSeconds > 0 {
+		b = fmt.Appendf(b, "<idle-seconds>%d</idle-seconds>", l.IdleSeconds)
+	}
+	return append(b, "</limits>"...)
 }
 
 // parseLimits reads a <limits/> element. Numbers that make no sense do not count.
