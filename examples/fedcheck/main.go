@@ -12,7 +12,9 @@
 // Servers authenticate each other by certificate. With -cert, -key and -from
 // fedcheck does so in the name of a domain of yours. Without, it makes a
 // certificate for fedcheck.invalid that nobody trusts: the other server will
-// refuse the authentication, and everything up to there is checked.
+// refuse the authentication, and everything up to there is checked: a domain at
+// which nothing else goes wrong counts as reachable. The "reachable" of its JSON
+// object says so, too, and "code" says what was refused.
 //
 // The flags are
 //
@@ -27,12 +29,15 @@
 //	-timeout  time for each attempt, 30s
 //
 // The exit status is 0 if all domains are reachable, 1 if one is not, and 2 if
-// nothing was checked because of a mistake on the command line or in a file.
+// nothing was checked because of a mistake on the command line or in a file; -h
+// shows the usage and is no mistake, 0.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,7 +62,10 @@ func main() {
 // run is main with its surroundings handed in. It returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, terminal bool) int {
 	f, err := parseFlags(args, stderr)
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
 		return 2
 	}
 	cfg, err := f.config()
@@ -99,6 +107,7 @@ func check(ctx context.Context, srv *s2s.Server, f *flags, domain jid.JID, w io.
 	r := srv.Explain(ctx, f.from, domain, watch)
 	good := r.Reachable || f.anonymous() && refused(r)
 	if f.json {
+		r.Reachable = good // as the exit status
 		if err := json.NewEncoder(w).Encode(r); err != nil {
 			return false
 		}

@@ -159,6 +159,32 @@ func TestFedcheck(t *testing.T) {
 	}
 }
 
+// The exit status and the JSON say the same, with and without a certificate.
+func TestStatusIsReachable(t *testing.T) {
+	f := start(t)
+	mine := []string{"-cert", f.cert, "-key", f.key, "-from", own}
+	for _, tt := range []struct {
+		name string
+		args []string
+		want bool
+	}{
+		{"reachable", append(mine[:len(mine):len(mine)], "-ca", f.ca), true},
+		{"untrusted", mine, false},
+		{"without a certificate", []string{"-ca", f.ca}, true},
+		{"untrusted, without a certificate", nil, false},
+	} {
+		var out, errs strings.Builder
+		status := run(t.Context(), append(append([]string{"-json", "-dns", f.dns}, tt.args...), served), &out, &errs, false)
+		var r s2s.Report
+		if err := json.Unmarshal([]byte(out.String()), &r); err != nil {
+			t.Fatal(err)
+		}
+		if r.Reachable != tt.want || (status == 0) != tt.want {
+			t.Errorf("%s: reachable %t, status %d, want %t", tt.name, r.Reachable, status, tt.want)
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	f := start(t)
 	var out, errs strings.Builder
@@ -202,8 +228,12 @@ func TestUsage(t *testing.T) {
 		{"-cert missing -key missing -from own.test served.test", "missing"},
 	} {
 		var out, errs strings.Builder
-		if status := run(t.Context(), strings.Fields(tt.args), &out, &errs, false); status != 2 {
-			t.Errorf("%q: status %d, want 2", tt.args, status)
+		want := 2
+		if tt.args == "-h" {
+			want = 0 // it was asked for
+		}
+		if status := run(t.Context(), strings.Fields(tt.args), &out, &errs, false); status != want {
+			t.Errorf("%q: status %d, want %d", tt.args, status, want)
 		}
 		if !strings.Contains(errs.String(), tt.want) || out.Len() > 0 {
 			t.Errorf("%q: %q lacks %q, or is on stdout: %q", tt.args, &errs, tt.want, &out)
