@@ -34,6 +34,7 @@ type dialbackStream struct {
 	started chan error                                     // buffered; what became of our own request
 	changes uint64                                         // Server.changes before the question under discussion was put
 	refused error                                          // the peer's last request that came to nothing
+	over    bool                                           // the stream has ended
 
 	pmu     sync.RWMutex
 	methods map[Route]Method // how the peer proved what it proved by Server Dialback
@@ -174,6 +175,7 @@ func (d *dialbackStream) token(t *xmlscan.Token) error {
 func (d *dialbackStream) close(err error) (proved bool, refused error) {
 	d.turn.Lock()
 	defer d.turn.Unlock()
+	d.over = true
 	d.perform(d.m.Step(dialback.Closed{Err: err}))
 	return d.proved.Load(), d.refused
 }

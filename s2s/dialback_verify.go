@@ -103,11 +103,14 @@ func (s *Server) judge(ctx context.Context, c *conn, q *dialback.Question) (Meth
 }
 
 // ask puts a question to a server of the domain: by the stream to it, if there is
-// one whose peer speaks Server Dialback, or by one that is opened for it. It does
-// not wait for any other request, since the other side may be waiting for us.
+// one whose peer speaks Server Dialback, or by one that is opened for it, also when
+// the former ends without an answer. It does not wait for any other request, since
+// the other side may be waiting for us.
 func (s *Server) ask(ctx context.Context, c *conn, q *dialback.Question) dialback.Verdict {
 	if d := s.dialbackTo(Route{q.Local(), q.Remote()}); d != nil && d != c.dialback {
-		return d.ask(ctx, q)
+		if v, ok := d.ask(ctx, q); ok {
+			return v
+		}
 	}
 	if !s.dialback.enter(q.Remote()) {
 		return dialback.Unverified(q, dialback.ResourceConstraint, "too many keys of "+q.Remote().String()+" are being verified here; try again later")
@@ -151,19 +154,22 @@ func (d *dialbackStream) put(q *dialback.Question) <-chan dialback.Verdict {
 	return answer
 }
 
-// ask puts a question to the peer of a stream that somebody reads.
-func (d *dialbackStream) ask(ctx context.Context, q *dialback.Question) dialback.Verdict {
+// ask puts a question to the peer of a stream that somebody reads. It reports
+// false if the stream ended first.
+func (d *dialbackStream) ask(ctx context.Context, q *dialback.Question) (v dialback.Verdict, ok bool) {
 	answer := d.put(q)
 	select {
-	case v := <-answer:
-		return v
+	case v = <-answer:
+		d.turn.Lock()
+		defer d.turn.Unlock()
+		return v, !d.over || v.Type() == dialback.Valid
 	case <-ctx.Done():
 	}
 	d.turn.Lock()
 	defer d.turn.Unlock()
 	d.m.Withdraw(q)
 	delete(d.asked, q)
-	return late(q)
+	return late(q), true
 }
 
 func late(q *dialback.Question) dialback.Verdict {
