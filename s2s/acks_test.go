@@ -47,9 +47,9 @@ func TestAnswersJustInTime(t *testing.T) {
 				begin := time.Now()
 				conn.acks = conn.newAcks(c.state)
 				conn.acks.expect()
-				time.Sleep(time.Minute - 1)
+				time.Sleep(time.Minute - time.Nanosecond)
 				l.mu.Lock()
-				time.Sleep(1) // the function begins, and waits for the lock
+				time.Sleep(time.Nanosecond) // the function begins, and waits for the lock
 				c.do(conn)
 				l.mu.Unlock()
 				synctest.Wait()
