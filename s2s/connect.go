@@ -19,6 +19,14 @@ import (
 // the domain race, in their order (RFC 8305, XEP-0495).
 func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *ConnectError) {
 	failed := &ConnectError{Domain: r.Remote}
+	if l != nil { // questions have limits of their own
+		done, err := s.mayConnect(ctx, r)
+		if err != nil {
+			failed.add(Attempt{Target: r.Remote.String(), Stage: StagePolicy, Err: err}, false)
+			return nil, failed
+		}
+		defer done()
+	}
 	changes := s.changes.Load()
 	if err := s.permits(ctx, r); err != nil {
 		failed.add(Attempt{Target: r.Remote.String(), Stage: StagePolicy, Err: err}, true)

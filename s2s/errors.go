@@ -124,6 +124,9 @@ func (e *ConnectError) Stanza() *stanza.Error {
 	switch e.Stage {
 	case StagePolicy:
 		switch {
+		case errors.As(e, new(limitError)):
+			return &stanza.Error{Condition: stanza.ResourceConstraint, Type: stanza.Wait,
+				Text: "there are too many streams to domains like " + e.Domain.String()}
 		case errors.Is(e, ErrNotLocal):
 			return &stanza.Error{Condition: stanza.NotAllowed, Type: stanza.Cancel,
 				Text: "the domain of the sender is no longer served here"}

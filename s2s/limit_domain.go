@@ -16,8 +16,11 @@ const readCost = 512
 // domainUse is what the streams of a remote domain have in common. It is that of
 // a registered domain: whoever has one can make up as many below it as they like.
 type domainUse struct {
-	name    string
-	streams int // inbound; under limiter.mu
+	name string
+	// Under limiter.mu:
+	streams  int // inbound
+	outgoing int // streams that this server opened
+	attempts int // to open one
 
 	bytes, stanzas bucket // what was read
 	opened         bucket // inbound streams
@@ -25,10 +28,13 @@ type domainUse struct {
 
 	queue    *gate // stanzas that wait for the handler, or are with it
 	handlers *gate // handlers
+
+	connecting places // attempts at a time
 }
 
 func (s *Server) newDomainUse(name string) *domainUse {
-	return &domainUse{name: name, queue: newGate(s.limits.DomainQueue), handlers: newGate(s.limits.DomainHandlers)}
+	return &domainUse{name: name, queue: newGate(s.limits.DomainQueue), handlers: newGate(s.limits.DomainHandlers),
+		connecting: make(places, max(1, s.limits.Connecting/domainShare))}
 }
 
 // clear is when nothing is held against the domain any more.
@@ -68,6 +74,8 @@ func (s *Server) occupy(c *conn, name string) error {
 			return limit
 		}
 		d.streams++
+	} else {
+		d.outgoing++
 	}
 	c.domain = d
 	return nil
@@ -77,7 +85,9 @@ func (s *Server) occupy(c *conn, name string) error {
 func (s *Server) vacate(c *conn) {
 	s.limiter.mu.Lock()
 	defer s.limiter.mu.Unlock()
-	if !c.out {
+	if c.out {
+		c.domain.outgoing--
+	} else {
 		c.domain.streams--
 	}
 	s.limiter.domains.done(c.domain.name, s.uptime())

@@ -27,6 +27,7 @@ type Limits struct {
 	Streams         int           // inbound streams; 100,000
 	Negotiating     int           // inbound streams that have not authenticated, before the oldest of them is closed; 1,024
 	Negotiation     time.Duration // time to authenticate, and to connect to one target; 30 s
+	Connecting      int           // attempts to connect to remote domains at a time, an eighth of them to one registered domain, before others wait; 256
 	Write           time.Duration // time for one write to make its way into the network; 60 s
 	Idle            time.Duration // silence after which a stream is closed; 10 min
 	KeepAlive       time.Duration // silence after which a stream that this server opened is checked, never if that is Idle or more; 5 min
@@ -51,7 +52,8 @@ type Limits struct {
 	//
 	// A domain that sends too much is read more slowly, and nothing is lost. Streams
 	// too many end with the stream error resource-constraint, before TLS where the
-	// address says it all; requests for subscriptions are answered with
+	// address says it all, and are not opened where it would be us who opened them;
+	// requests for subscriptions are answered with
 	// resource-constraint. Twice the bytes and stanzas, and ten times the streams and
 	// requests, may come at once after a while without.
 	DomainQueue         int // stanzas of one remote domain waiting for the handler, before no more is read from its streams; 4,096
@@ -60,6 +62,7 @@ type Limits struct {
 	DomainStanzas       int // stanzas read per second from one remote domain; 5,000
 	DomainStreams       int // inbound streams of one remote domain; 1,000
 	DomainNewStreams    int // new ones per second; 50
+	DomainOutgoing      int // streams to one remote domain and attempts to open one; 1,000
 	DomainSubscriptions int // requests for subscriptions per minute from one remote domain; 60
 	AddressStreams      int // inbound streams from one address; 10,000
 	AddressNewStreams   int // new ones per second; 100
@@ -88,6 +91,7 @@ func (l *Limits) fill() error {
 		{"DomainHandlers", &l.DomainHandlers, 256},
 		{"Streams", &l.Streams, 100_000},
 		{"Negotiating", &l.Negotiating, 1024},
+		{"Connecting", &l.Connecting, 256},
 		{"Domains", &l.Domains, 64},
 		{"Verifications", &l.Verifications, 256},
 		{"Document", &l.Document, 64 << 10},
@@ -99,6 +103,7 @@ func (l *Limits) fill() error {
 		{"DomainStanzas", &l.DomainStanzas, 5000},
 		{"DomainStreams", &l.DomainStreams, 1000},
 		{"DomainNewStreams", &l.DomainNewStreams, 50},
+		{"DomainOutgoing", &l.DomainOutgoing, 1000},
 		{"DomainSubscriptions", &l.DomainSubscriptions, 60},
 		{"AddressStreams", &l.AddressStreams, 10_000},
 		{"AddressNewStreams", &l.AddressNewStreams, 100},

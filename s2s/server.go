@@ -69,6 +69,7 @@ type Server struct {
 	limiter    limiter
 	chains     pkixid.Cache
 	handshakes *gate // inbound ones; one processor is left for everything else
+	connecting places
 
 	lmu     sync.RWMutex
 	links   routes
@@ -188,6 +189,7 @@ func New(cfg Config) (*Server, error) {
 	s.limiter.addresses = newTable(newAddressUse, (*addressUse).clear)
 	s.limiter.reports = make(map[limitError]*report)
 	s.handshakes = newGate(max(1, runtime.GOMAXPROCS(0)-1))
+	s.connecting = make(places, s.limits.Connecting)
 	s.checkers.New = func() any { return newChecker(s.stanzaLimits()) }
 	s.buffers.New = func() any { b := make([]byte, 0, batch+4<<10); return &b }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
