@@ -143,9 +143,9 @@ func TestServerThatHangs(t *testing.T) {
 		failures := record(t, func(tb s2stest.TB) {
 			n := s2stest.NewNetwork(tb)
 			trace := &s2s.Trace{StreamClose: func(s2s.StreamInfo, error) { <-release }}
-			fed := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Trace: trace})
+			fed, romeo := n.Server(s2s.Config{Domains: []string{here}, Handler: stanza.NewMux(), Trace: trace}), n.Peer(there)
 			fed.Send(tb.Context(), text("1"))
-			n.Peer(there).Next()
+			romeo.Next()
 		})
 		close(release)
 		wantFailure(t, failures, "the server of capulet.example has not ended within 30s", "TestServerThatHangs")
