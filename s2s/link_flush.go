@@ -210,6 +210,9 @@ func (l *link) judge(c *conn, moved bool, react reaction, condition string) {
 	fails := 0
 	if !c.closing && !moved && !c.acks.heard && l.q.waiting() > 0 && (c.acks.asked || time.Since(c.since) < brokenDoubt) {
 		fails = l.fails + 1
+		if react.spoilt {
+			fails = min(fails, 3) // it is up to a stanza, which is found the sooner
+		}
 	}
 	if fails <= 1 && react.pause == 0 && !l.s.draining() {
 		l.fails = fails
