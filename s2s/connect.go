@@ -192,7 +192,7 @@ func (c *conn) ready(ctx context.Context, end stream.Action) error {
 	if ready.Identity != nil {
 		c.method = MethodDialback
 	}
-	if c.s.dialback != nil {
+	if !c.s.dialback.off {
 		c.dialback = c.s.newDialback(c, ready.Dialback)
 		c.dialback.certified()
 	}

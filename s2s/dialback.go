@@ -12,7 +12,9 @@ import (
 
 // Dialback permits Server Dialback (XEP-0220) where no certificate does: with
 // servers that have none, or none that is trusted, and with those that know
-// nothing else. Without it nothing of what follows happens.
+// nothing else. Without it nothing of what follows happens, except that a peer that
+// has authenticated by its certificate may add further domains that the same
+// certificate proves, and is refused the others.
 //
 // It is weak, and [Assurance] calls what rests on it [MethodDialback]. A peer that
 // connects proves that it is in league with the server that DNS names for its
@@ -68,6 +70,7 @@ const mechanismDialback = "dialback"
 
 // dialbacks is what a Server knows of Server Dialback.
 type dialbacks struct {
+	off    bool // only certificates prove anything
 	secret dialback.Secret
 	slots  chan struct{} // one for each key that is being verified
 
@@ -77,10 +80,10 @@ type dialbacks struct {
 
 // newDialbacks checks what the host configured; nil means that it is off.
 func newDialbacks(cfg *Dialback, l Limits) (*dialbacks, error) {
+	d := &dialbacks{off: cfg == nil, secret: dialback.Random(), slots: make(chan struct{}, l.Verifications), askers: make(map[jid.JID]int)}
 	if cfg == nil {
-		return nil, nil
+		return d, nil
 	}
-	d := &dialbacks{secret: dialback.Random(), slots: make(chan struct{}, l.Verifications), askers: make(map[jid.JID]int)}
 	if source := cfg.Secret; source != nil {
 		d.secret = func() [][]byte {
 			return slices.DeleteFunc(slices.Clone(source.Secrets()), func(b []byte) bool { return len(b) < minSecret })
@@ -114,7 +117,7 @@ func (d *dialbacks) leave(domain jid.JID) {
 // dialbackOffer is what negotiations are told to offer; nil when it is off. Peers
 // that use it see no later features, so this side's limits come along.
 func (s *Server) dialbackOffer() []byte {
-	if s.dialback == nil {
+	if s.dialback.off {
 		return nil
 	}
 	return append([]byte(dialback.Feature), s.announced().Element()...)
@@ -132,7 +135,7 @@ func (s *Server) dialbackBy(r *rule) []byte {
 // lastFeatures is what peers are offered once they have authenticated.
 func (s *Server) lastFeatures() []byte {
 	b := append(s.announced().Element(), smFeature...)
-	if s.dialback != nil {
+	if !s.dialback.off {
 		b = append(b, dialback.Feature...)
 	}
 	return b

@@ -88,6 +88,8 @@ func (s *Server) judge(ctx context.Context, c *conn, q *dialback.Question) (Meth
 	case errors.As(err, new(*disprovedError)):
 		return 0, dialback.Unverified(q, dialback.PolicyViolation, "the certificate shown is known to be a wrong one for "+q.Remote().String()+": "+err.Error())
 	case err == nil && rule.good(method) == nil:
+	case s.dialback.off:
+		return 0, dialback.Unverified(q, dialback.PolicyViolation, "the certificate shown on this stream does not prove "+q.Remote().String()+": open a stream of its own for it")
 	case rule.good(MethodDialback) != nil:
 		return 0, dialback.Unverified(q, dialback.PolicyViolation, q.Remote().String()+" has to be proved by "+rule.MinMethod.String()+" or better here")
 	default:

@@ -370,7 +370,7 @@ func (v *view) saw(x stream.Event) {
 			if v.shallow {
 				v.stop()
 			}
-		case v.p.s.dialback != nil:
+		case !v.p.s.dialback.off:
 			v.p.found(StepIdentity, StatusWarning, codeOfIdentity(x.Err), x.Err.Error())
 		}
 	}

@@ -148,10 +148,8 @@ func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 	c.id, c.local, c.remote = ready.StreamID, ready.Local, ready.Remote
 	c.mechanism, c.lang = ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
-	if s.dialback != nil {
-		c.dialback = s.newDialback(c, ready.Dialback)
-		c.dialback.certified()
-	}
+	c.dialback = s.newDialback(c, ready.Dialback) // for further domains of the certificate, if for nothing else
+	c.dialback.certified()
 	if err := c.open(); err != nil {
 		c.end(noPlace(err))
 		return nil, err

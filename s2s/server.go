@@ -43,7 +43,7 @@ type Server struct {
 	direct   string
 	software Software
 	bidi     bool
-	dialback *dialbacks // nil: off
+	dialback *dialbacks
 	reach    Reach
 	limits   Limits
 	log      *slog.Logger
