@@ -112,7 +112,8 @@ type Config struct {
 	DirectTLS string
 
 	// Bidi lets stanzas travel both ways on one stream where the peer agrees
-	// (XEP-0288), instead of on a stream for each direction.
+	// (XEP-0288), instead of on a stream for each direction. False: on a stream for
+	// each.
 	Bidi bool
 
 	// Software is what software version requests (XEP-0092) are told.

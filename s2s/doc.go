@@ -39,14 +39,30 @@
 // handlers. What is remembered of it from one stream to the next makes a surprising
 // [Change] an event, which Config.OnChange may turn into a pause.
 //
-// What is on by default: PKIX, the check of stapled OCSP responses, and the memory
-// of identities, which tells and does not refuse. What is not: everything that
-// believes DNS or a web server.
-//
 // A stanza is accepted only if the domain of its From was authenticated on the
 // stream it came by and the domain of its To is local; a peer that breaks this
 // rule loses the stream. The same is checked of everything the service sends,
 // which gets an error instead.
+//
+// # On by default, off by default
+//
+// On, and without a switch: TLS and certificates in both directions, the check of
+// stapled OCSP responses, the memory of identities, which tells and does not
+// refuse, acknowledgements and resumption where the peer has them (XEP-0198), the
+// announcement of limits (XEP-0478), further domains of a peer on one stream if its
+// certificate names them (XEP-0344), direct TLS to those who offer it (XEP-0368),
+// and answers to discovery, ping, version and time. On, with a value that can be
+// changed: every field of [Limits], among them the check of silent streams
+// (KeepAlive, 5 minutes) and their end (Idle, 10 minutes).
+//
+// Off until a field of [Config] says otherwise: stanzas both ways on one stream
+// (Bidi, XEP-0288), Server Dialback (Dialback), all that believes DNS or a web
+// server (DNSSEC, POSH), refusing surprising changes (OnChange) and certificates
+// without an OCSP response (Revoked), listening for direct TLS (DirectTLS), queues
+// that outlive the process (Outbox), states of deliveries (Deliveries), the flight
+// recorder (Record), contact addresses (Contacts), and what [Reach] permits:
+// addresses that are not of the open network, domains that are IP addresses or
+// single labels, and following see-other-host.
 //
 // # With whom
 //
@@ -109,7 +125,7 @@
 //
 // With Config.Outbox, queues outlive the process. [Server.Deliveries] and
 // [Server.Delivery] say how far messages got, [Server.SendAll] sends to many,
-// [Server.TrySend] never waits.
+// [Server.TrySend] never waits, unless for the Outbox.
 //
 // # Sessions
 //
@@ -127,6 +143,7 @@
 //
 // # What is bounded
 //
-// [Limits] lists every quantity that a peer controls. The defaults suit a
-// service of any size.
+// [Limits] lists every quantity that a peer controls, and how many streams this
+// server opens, and tries to open, for the names that somebody makes it write to.
+// The defaults suit a service of any size.
 package s2s
