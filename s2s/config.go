@@ -126,6 +126,12 @@ type Config struct {
 	// part of the server's own answer, which nobody gets then.
 	Contacts disco.Contacts
 
+	// Rand makes the choices that need not be secret: how long the pauses between
+	// attempts to connect are, and which of several servers of a domain comes first.
+	// It may be called concurrently. A test gives one that repeats itself. Nil: the
+	// runtime's.
+	Rand func() uint64
+
 	Limits Limits
 	// Logger receives what happens. Nil: [slog.Default]. Message bodies and
 	// secrets are never logged.

@@ -35,7 +35,7 @@ func (s *Server) connect(ctx context.Context, r Route, l *link) (*conn, *Connect
 	domain := r.Remote.ASCIIDomain()
 	rule := s.rules.Load().of(r.Remote)
 	lookup, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
-	targets, err := rule.lookup(lookup, s.resolver, r.Remote)
+	targets, err := rule.lookup(lookup, s, r.Remote)
 	cancel()
 	if err != nil {
 		failed.add(Attempt{Target: domain, Stage: StageDNS, Err: err}, notThere(err))

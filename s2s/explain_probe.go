@@ -58,7 +58,7 @@ func (p *probe) permitted(ctx context.Context) bool {
 func (p *probe) reach(ctx context.Context, shallow bool) {
 	domain := p.remote.ASCIIDomain()
 	lookup, cancel := context.WithTimeout(ctx, p.s.limits.Negotiation)
-	targets, err := p.rule.lookup(lookup, p.s.resolver, p.remote)
+	targets, err := p.rule.lookup(lookup, p.s, p.remote)
 	cancel()
 	if err != nil {
 		p.failedIn(ctx, StepDNS, codeOfTargets(err), err)

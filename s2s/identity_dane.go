@@ -44,7 +44,7 @@ func (s *Server) signedHosts(ctx context.Context, domain jid.JID) []locate.Targe
 	if s.secure == nil {
 		return nil
 	}
-	targets, err := s.rules.Load().of(domain).lookup(ctx, s.resolver, domain)
+	targets, err := s.rules.Load().of(domain).lookup(ctx, s, domain)
 	if err != nil {
 		return nil // nothing that could prove anything
 	}

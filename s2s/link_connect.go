@@ -2,7 +2,6 @@ package s2s
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 )
 
@@ -50,7 +49,7 @@ func (l *link) connect(timer *time.Timer) bool {
 func (l *link) setback(fails int, why *ConnectError) {
 	now := time.Now()
 	l.fails, l.failed, l.tried, l.stirred = fails, why, now, false
-	l.notBefore, l.refuse = now.Add(backOff(fails)), time.Time{}
+	l.notBefore, l.refuse = now.Add(l.s.backOff(fails)), time.Time{}
 	if why.Final || l.s.draining() && l.s.outbox == nil {
 		l.refuse = l.notBefore
 	}
@@ -121,10 +120,10 @@ func (l *link) attach(c *conn) {
 
 // backOff is the pause after a number of failures in a row: 1 s, doubled each
 // time, up to maxPause, give or take a quarter.
-func backOff(fails int) time.Duration {
+func (s *Server) backOff(fails int) time.Duration {
 	d := maxPause
 	if fails < 7 {
 		d = min(d, time.Second<<(fails-1))
 	}
-	return d - d/4 + rand.N(d/2)
+	return d - d/4 + time.Duration(s.random()%uint64(d/2))
 }

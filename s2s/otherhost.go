@@ -34,7 +34,7 @@ func (s *Server) elsewhere(ctx context.Context, rule *rule, failures []locate.Fa
 		if _, err := netip.ParseAddr(host); err != nil && port == "" {
 			ctx, cancel := context.WithTimeout(ctx, s.limits.Negotiation)
 			defer cancel()
-			return locate.Targets(ctx, s.resolver, host)
+			return locate.Targets(ctx, s.resolver, host, s.intN)
 		}
 		n := uint64(5269)
 		if port != "" {

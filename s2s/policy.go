@@ -209,14 +209,14 @@ func (r *rule) describe() (text string, overrides bool) {
 }
 
 // lookup finds the servers of the rule's domain.
-func (r *rule) lookup(ctx context.Context, resolver Resolver, remote jid.JID) ([]locate.Target, error) {
+func (r *rule) lookup(ctx context.Context, s *Server, remote jid.JID) ([]locate.Target, error) {
 	switch {
 	case len(r.targets) > 0:
 		return r.targets, nil
 	case r.srv != "":
-		return locate.Targets(ctx, resolver, r.srv)
+		return locate.Targets(ctx, s.resolver, r.srv, s.intN)
 	}
-	return locate.Targets(ctx, resolver, remote.ASCIIDomain())
+	return locate.Targets(ctx, s.resolver, remote.ASCIIDomain(), s.intN)
 }
 
 // reaches reports why an address of the rule's domain may not be connected to,

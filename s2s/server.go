@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	randv2 "math/rand/v2"
 	"net"
 	"runtime"
 	"sync"
@@ -43,6 +44,7 @@ type Server struct {
 	direct   string
 	software Software
 	bidi     bool
+	random   func() uint64
 	dialback *dialbacks
 	reach    Reach
 	limits   Limits
@@ -140,6 +142,7 @@ func New(cfg Config) (*Server, error) {
 		direct:    cfg.DirectTLS,
 		software:  cfg.Software,
 		bidi:      cfg.Bidi,
+		random:    cfg.Rand,
 		reach:     cfg.Reach,
 		dialback:  keys,
 		limits:    cfg.Limits,
@@ -164,8 +167,11 @@ func New(cfg Config) (*Server, error) {
 	if s.verifier == nil {
 		s.verifier = PKIX{}
 	}
+	if s.random == nil {
+		s.random = randv2.Uint64
+	}
 	if s.resolver == nil {
-		s.resolver = &locate.Client{Servers: cfg.DNS, TrustAD: cfg.DNSSEC}
+		s.resolver = &locate.Client{Servers: cfg.DNS, TrustAD: cfg.DNSSEC, Rand: s.intN}
 	}
 	if s.dialer == nil {
 		s.dialer = &net.Dialer{}
@@ -199,6 +205,9 @@ func New(cfg Config) (*Server, error) {
 
 // newID returns 130 random bits for a stream or a request.
 func newID() string { return rand.Text() }
+
+// intN chooses from 0 to n-1 where nothing depends on its being secret.
+func (s *Server) intN(n int) int { return int(s.random() % uint64(n)) }
 
 // Run listens as configured and serves until ctx ends, then shuts down in good
 // order within 30 seconds. It returns nil after that, or the error that kept it

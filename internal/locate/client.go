@@ -41,6 +41,9 @@ type Client struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Now is the clock by which answers age. Nil: [time.Now].
 	Now func() time.Time
+	// Rand(n) chooses from 0 to n-1 when records are put into an order. It may be
+	// called concurrently. Nil: [rand.IntN].
+	Rand func(n int) int
 
 	mu      sync.Mutex
 	cache   map[question]entry
@@ -106,7 +109,7 @@ func (c *Client) lookupSRV(ctx context.Context, service, proto, name string) (*a
 		return a, nil, err
 	}
 	records := make([]*net.SRV, 0, len(a.srv))
-	for _, s := range arrange(a.srv, nil, func(s net.SRV) (uint16, uint16) { return s.Priority, s.Weight }) {
+	for _, s := range arrange(a.srv, c.Rand, func(s net.SRV) (uint16, uint16) { return s.Priority, s.Weight }) {
 		records = append(records, &s)
 	}
 	return a, records, nil

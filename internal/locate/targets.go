@@ -54,8 +54,8 @@ var (
 // service. A set that cannot be had does no harm while the other one has
 // records, since every target must prove the domain in the same way; without
 // them the failure is the result. Only if neither set exists the domain is its
-// own server.
-func Targets(ctx context.Context, r Resolver, domain string) ([]Target, error) {
+// own server. Targets are in the order of [Order], by rnd.
+func Targets(ctx context.Context, r Resolver, domain string, rnd func(n int) int) ([]Target, error) {
 	if ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(domain, "["), "]")); err == nil {
 		return []Target{{Host: ip.String(), Port: DefaultPort}}, nil
 	}
@@ -70,7 +70,7 @@ func Targets(ctx context.Context, r Resolver, domain string) ([]Target, error) {
 	records := append(plain.records, direct.records...)
 	switch {
 	case len(records) > 0:
-		targets := Order(records, nil)
+		targets := Order(records, rnd)
 		return targets[:min(len(targets), MaxTargets)], nil
 	case plain.err != nil:
 		return nil, fmt.Errorf("locate: %w", plain.err)

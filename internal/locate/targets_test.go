@@ -81,7 +81,7 @@ func TestTargets(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, _ := virtual(sets(tt.direct, tt.plain))
-				got, err := Targets(t.Context(), c, "a.example")
+				got, err := Targets(t.Context(), c, "a.example", nil)
 				text := list(got)
 				if errors.Is(err, ErrNoService) {
 					text = "no service"
@@ -104,7 +104,7 @@ func TestMergedWeights(t *testing.T) {
 		const draws = 10000
 		first := map[string]int{}
 		for range draws {
-			got, err := Targets(t.Context(), c, "a.example")
+			got, err := Targets(t.Context(), c, "a.example", nil)
 			if err != nil || len(got) != 5 || got[4].Host != "last" {
 				t.Fatalf("%v, %v", list(got), err)
 			}
@@ -131,7 +131,7 @@ func TestSetsAreLookedUpTogether(t *testing.T) {
 		})
 		done := make(chan error)
 		go func() {
-			_, err := Targets(t.Context(), c, "a.example")
+			_, err := Targets(t.Context(), c, "a.example", nil)
 			done <- err
 		}()
 		synctest.Wait()
@@ -150,7 +150,7 @@ func TestSetsAreLookedUpTogether(t *testing.T) {
 func TestTargetsOfLiterals(t *testing.T) {
 	c := &Client{Servers: []string{"no server"}}
 	for in, want := range map[string]string{"192.0.2.1": "192.0.2.1", "[2001:DB8::1]": "2001:db8::1"} {
-		got, err := Targets(t.Context(), c, in)
+		got, err := Targets(t.Context(), c, in, nil)
 		if err != nil || len(got) != 1 || got[0] != (Target{Host: want, Port: DefaultPort}) {
 			t.Errorf("%s: %v, %v", in, got, err)
 		}
@@ -164,7 +164,7 @@ func TestTargetsAreBounded(t *testing.T) {
 			records = append(records, fmt.Sprintf("%d 0 5269 h%d.example.", i, i))
 		}
 		c, _ := virtual(sets("NXDOMAIN", strings.Join(records, ", ")))
-		got, err := Targets(t.Context(), c, "a.example")
+		got, err := Targets(t.Context(), c, "a.example", nil)
 		if err != nil || len(got) != MaxTargets || got[0].Host != "h0.example" {
 			t.Errorf("%d targets, %v", len(got), err)
 		}

@@ -125,17 +125,17 @@ func TestAuthenticTargets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := virtual(vouching(sets("20 0 443 two.", "10 0 5269 one."), "_xmpps-server._tcp.a.example."))
 		c.TrustAD = true
-		got, err := Targets(t.Context(), c, "a.example")
+		got, err := Targets(t.Context(), c, "a.example", nil)
 		if err != nil || len(got) != 2 || !got[0].Authentic || got[1].Authentic {
 			t.Errorf("one set signed: %+v, %v", got, err)
 		}
-		got, err = Targets(t.Context(), unaware{c}, "a.example")
+		got, err = Targets(t.Context(), unaware{c}, "a.example", nil)
 		if err != nil || len(got) != 2 || got[0].Authentic || got[1].Authentic {
 			t.Errorf("resolver that does not know: %+v, %v", got, err)
 		}
 		c, _ = virtual(vouching(sets("NXDOMAIN", "NXDOMAIN")))
 		c.TrustAD = true
-		got, err = Targets(t.Context(), c, "a.example")
+		got, err = Targets(t.Context(), c, "a.example", nil)
 		if err != nil || len(got) != 1 || got[0].Authentic {
 			t.Errorf("no records: %+v, %v", got, err)
 		}

@@ -182,7 +182,7 @@ func (n *Network) SlowDNS(name string, d time.Duration) {
 // name server and trusts its AD bits: the one that servers have by default. It
 // may be used from any goroutine.
 func (n *Network) Resolver() s2s.Resolver {
-	return &locate.Client{Servers: []string{nameServer}, TrustAD: true, Dial: n.dialDNS}
+	return &locate.Client{Servers: []string{nameServer}, TrustAD: true, Dial: n.dialDNS, Rand: n.chooser()}
 }
 
 // TLSAFor returns the TLSA record of a certificate: usage 0 PKIX-TA, 1 PKIX-EE,

@@ -127,9 +127,9 @@ func (s *server) stop() {
 }
 
 // Server starts a server for the domains of cfg and closes it with the test.
-// TLS, Verifier, Resolver, Dialer and Logger are filled in when unset: a
+// TLS, Verifier, Resolver, Dialer, Rand and Logger are filled in when unset: a
 // certificate for all domains, the network's authority, DNS and connections,
-// and the test's log. DNS gets SRV records for every domain. The server listens
+// choices that follow from the seed, and the test's log. DNS gets SRV records for every domain. The server listens
 // on the network only, with STARTTLS unless Addr is "-" and with direct TLS
 // (XEP-0368) if DirectTLS is set; their ports do not matter. Nor does
 // Reach.Private: all addresses of the network are private ones. Each of the
@@ -164,6 +164,9 @@ func (n *Network) Config(cfg s2s.Config) s2s.Config {
 	}
 	if cfg.Dialer == nil {
 		cfg.Dialer = n.Dialer(names[0])
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = n.source("server " + names[0])
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(n.t.Output(), &slog.HandlerOptions{Level: &n.level})).With("server", names[0])

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 )
 
 // seedVariable is the environment variable that sets the seed.
@@ -25,7 +26,7 @@ func newSeed(t TB) uint64 {
 }
 
 // Seed returns the number that everything random about the network follows
-// from: jitter, and what personalities do in a random order. It is a new one
+// from: jitter, the pauses and choices of servers, and what personalities do in a random order. It is a new one
 // for each network unless the environment variable S2STEST_SEED sets it. A
 // test that fails prints it.
 func (n *Network) Seed() uint64 { return n.seed }
@@ -42,4 +43,21 @@ func (n *Network) Rand(purpose string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(purpose))
 	return rand.New(rand.NewPCG(n.seed, h.Sum64()))
+}
+
+// source is Rand for several goroutines.
+func (n *Network) source(purpose string) func() uint64 {
+	var mu sync.Mutex
+	r := n.Rand(purpose)
+	return func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.Uint64()
+	}
+}
+
+// chooser chooses for resolvers.
+func (n *Network) chooser() func(int) int {
+	source := n.source("DNS")
+	return func(most int) int { return int(source() % uint64(most)) }
 }
