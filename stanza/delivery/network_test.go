@@ -93,8 +93,8 @@ func TestCallBetweenHosts(t *testing.T) {
 			want []string
 		}{
 			{montague, call(orchard, phone.Bare(), payload.Call{Action: payload.Propose, Descriptions: audio}), capulet,
-				[]string{"laptop gets chat propose store of orchard", "phone gets chat propose store of orchard"}},
-			{capulet, call(phone, orchard, payload.Call{Action: payload.Proceed}), montague, []string{"orchard gets chat proceed store of phone"}},
+				[]string{"laptop gets chat propose store origin-id of orchard", "phone gets chat propose store origin-id of orchard"}},
+			{capulet, call(phone, orchard, payload.Call{Action: payload.Proceed}), montague, []string{"orchard gets chat proceed store origin-id of phone"}},
 			{montague, initiate.Clone(), capulet, []string{"phone gets set jingle of orchard"}},
 			{capulet, reply(initiate, nil), montague, []string{"orchard gets result of phone"}},
 			{capulet, terminate.Clone(), montague, []string{"orchard gets set jingle of phone"}},

@@ -55,8 +55,10 @@ func TestExtensionToThreeDomains(t *testing.T) {
 				if err := out.Send(t.Context(), cake(t, ext, tt.domain)); err != nil {
 					t.Fatal(err)
 				}
-				if m := <-got; m.To.Domain() != tt.domain || string(m.Inner) != tt.want {
-					t.Errorf("%s got %s, want %s", tt.domain, m, tt.want)
+				m := <-got
+				want := tt.want + "<origin-id xmlns='" + payload.NSStanzaID + "' id='" + m.ID + "'/>" // the server's
+				if m.To.Domain() != tt.domain || string(m.Inner) != want {
+					t.Errorf("%s got %s, want %s", tt.domain, m, want)
 				}
 			}
 		}
