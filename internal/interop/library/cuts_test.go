@@ -37,11 +37,13 @@ func TestCutsLoseNothing(t *testing.T) {
 				}
 				return err == nil
 			})
-			switch every := messages / (cuts + 1); {
-			case i%every == every-1 && i < cuts*every:
-				interop.Until(t, 20*time.Second, "there is a stream to cut", func() bool { return wire.swallow() > 0 })
-			case i%every == every/4 && i > every:
-				interop.Until(t, 20*time.Second, "something is lost", func() bool { return wire.swallowed.Load() > 0 })
+			const every = messages / (cuts + 1)
+			switch place := i % every; {
+			case i < every:
+			case place < every/4:
+				wire.swallow()
+			case place == every/4:
+				interop.Until(t, time.Minute, "something is lost", wire.swallow)
 				wire.cut()
 			}
 		}
@@ -57,7 +59,7 @@ func TestCutsLoseNothing(t *testing.T) {
 type cutter struct {
 	net.Dialer
 	writes    atomic.Int64 // to all connections
-	swallowed atomic.Int64 // bytes, since the last swallow
+	swallowed atomic.Int64 // bytes, since the last cut
 
 	mu   sync.Mutex
 	open []*cuttable
@@ -81,16 +83,15 @@ func (c *cutter) DialContext(ctx context.Context, network, address string) (net.
 	return one, nil
 }
 
-// swallow makes the connections take what is written without passing it on. It
-// returns how many there are.
-func (c *cutter) swallow() int {
+// swallow makes the connections that there are take what is written without
+// passing it on. It reports whether any has since the last cut.
+func (c *cutter) swallow() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.swallowed.Store(0)
 	for _, one := range c.open {
 		one.dead.Store(true)
 	}
-	return len(c.open)
+	return c.swallowed.Load() > 0
 }
 
 // cut closes the connections.
@@ -101,6 +102,7 @@ func (c *cutter) cut() {
 		one.Conn.Close()
 	}
 	c.open = nil
+	c.swallowed.Store(0)
 }
 
 func (c *cuttable) Write(b []byte) (int, error) {
