@@ -27,14 +27,7 @@ func TestBulkBothWays(t *testing.T) {
 		client.Do(t, interop.Command{"do": "gather", "from": alice.String(), "prefix": "out"})
 		begin := time.Now()
 		for i := range bulk {
-			m := stanza.Text(alice, remote, fmt.Sprintf("out %d", i))
-			interop.Until(t, time.Minute, "the queue has room", func() bool {
-				err := s.Send(context.Background(), m)
-				if err != nil && !errors.Is(err, s2s.ErrQueueFull) {
-					t.Fatal(err)
-				}
-				return err == nil
-			})
+			s.sendWhenRoom(t, stanza.Text(alice, remote, fmt.Sprintf("out %d", i)))
 		}
 		accepted := time.Since(begin)
 		client.Do(t, interop.Command{"do": "collect", "prefix": "out", "count": bulk, "timeout": 30})
@@ -51,5 +44,17 @@ func TestBulkBothWays(t *testing.T) {
 				t.Fatalf("message %d is %s, want %q", i, m, want)
 			}
 		}
+	})
+}
+
+// sendWhenRoom sends a message, again for as long as the queue is full.
+func (s *server) sendWhenRoom(t *testing.T, m *stanza.Stanza) {
+	t.Helper()
+	interop.Until(t, time.Minute, "the queue has room", func() bool {
+		err := s.Send(context.Background(), m)
+		if err != nil && !errors.Is(err, s2s.ErrQueueFull) {
+			t.Fatal(err)
+		}
+		return err == nil
 	})
 }

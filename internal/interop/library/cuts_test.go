@@ -2,7 +2,6 @@ package library
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -29,14 +28,7 @@ func TestCutsLoseNothing(t *testing.T) {
 		alice, remote := address(t, "alice@"+domain), address(t, client.Address)
 		client.Do(t, interop.Command{"do": "gather", "from": alice.String(), "prefix": "out"})
 		for i := range messages {
-			m := stanza.Text(alice, remote, fmt.Sprintf("out %d", i))
-			interop.Until(t, time.Minute, "the queue has room", func() bool {
-				err := s.Send(context.Background(), m)
-				if err != nil && !errors.Is(err, s2s.ErrQueueFull) {
-					t.Fatal(err)
-				}
-				return err == nil
-			})
+			s.sendWhenRoom(t, stanza.Text(alice, remote, fmt.Sprintf("out %d", i)))
 			const every = messages / (cuts + 1)
 			switch place := i % every; {
 			case i < every:
