@@ -102,10 +102,10 @@
 // # Leaving stanzas
 //
 // A stanza that Send accepted waits in the queue of its route, the pair of local
-// and remote domain. The stream is opened on demand: the domain's SRV records,
-// or its addresses when it has none, are tried one after the other. Domains
-// that cannot be reached for the moment are tried again, with growing pauses,
-// until each stanza's time is up (Limits.QueueAge); then, or at once when
+// and remote domain. The stream is opened on demand: to the servers of the
+// domain's SRV records, or to its addresses when it has none, all of which race in
+// their order (RFC 8305), each up to an authenticated stream. Domains that cannot
+// be reached for the moment are tried again, with growing pauses, until each stanza's time is up (Limits.QueueAge); then, or at once when
 // waiting cannot help, the handler gets one error stanza per message, presence
 // or request, from the recipient, with the reason. [ConnectError] says what
 // happened to each target.
