@@ -22,7 +22,7 @@ type conn struct {
 	s    *Server
 	out  bool // we opened it
 	sock net.Conn
-	tls  *tls.Conn // nil until the handshake
+	tls  *tls.Conn // nil until the handshake, unless it was made by whoever accepted sock
 	scan *xmlscan.Scanner
 
 	// Set once, by the negotiation.
@@ -172,6 +172,9 @@ func (c *conn) handshake(ctx context.Context, local, remote jid.JID) error {
 		c.tls = tls.Client(c.sock, c.s.clientTLS(local, remote))
 		return c.tls.HandshakeContext(ctx)
 	}
+	if c.tls != nil {
+		return c.completeTLS(ctx)
+	}
 	t := &turn{c.sock, c.s.handshakes}
 	c.tls = tls.Server(t, c.s.serverTLS(local))
 	t.take()
@@ -219,7 +222,7 @@ func (c *conn) enlist() error {
 }
 
 // read takes what the peer sends until the stream ends. It runs in a goroutine
-// of its own, whose stack never saw a handshake.
+// of its own, whose stack never saw a handshake, or in that of ServeConn's caller.
 func (c *conn) read() {
 	defer c.s.running.Done()
 	var peek [128]byte

@@ -120,8 +120,9 @@ func brokenOr(err error) error {
 
 // prove reads an inbound stream that was handed over, until a domain has been
 // proved, and then as any other. It keeps the stream's place among those that
-// have not authenticated. The negotiation's deadline still runs.
-func (c *conn) prove(first []byte) {
+// have not authenticated. The negotiation's deadline still runs. It returns why
+// no domain was proved.
+func (c *conn) prove(first []byte) error {
 	defer c.s.running.Done()
 	stop := context.AfterFunc(c.s.ctx, func() { c.sock.Close() })
 	d := c.dialback
@@ -142,11 +143,11 @@ func (c *conn) prove(first []byte) {
 			c.scan.SetLimits(c.s.stanzaLimits())
 			cause, clean := c.readAll(peek[:])
 			c.closed(cause, clean)
-			return
+			return nil
 		}
 	}
 	stop()
-	c.unproved(brokenOr(err))
+	return c.unproved(brokenOr(err))
 }
 
 // begun takes the element that ended the negotiation.
@@ -158,14 +159,14 @@ func (d *dialbackStream) begun(first []byte) error {
 	return d.hear(&t)
 }
 
-// unproved ends an inbound stream on which no domain was proved.
-func (c *conn) unproved(err error) {
+// unproved ends an inbound stream on which no domain was proved, and returns why.
+func (c *conn) unproved(err error) error {
 	d := c.dialback
 	proved, refused := d.close(err)
 	if proved { // at the last moment
 		c.end(nil)
 		c.closed(err, false)
-		return
+		return nil
 	}
 	c.remote = d.claimed
 	var se *stream.Error
@@ -187,9 +188,5 @@ func (c *conn) unproved(err error) {
 	if err = publicError(err); d.external != nil {
 		err = &dialbackError{d.external, err}
 	}
-	if !c.s.crowded(c) && c.s.ctx.Err() == nil {
-		c.s.refused(c, err)
-	}
-	c.leave()
-	c.s.negotiated(c, false)
+	return c.s.refuse(c, err)
 }

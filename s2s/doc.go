@@ -8,7 +8,8 @@
 // [New] takes a [Config] and returns a [Server]; [Server.Run] listens and
 // serves until its context ends. A service that owns its listeners calls
 // [Server.Serve] and [Server.ServeTLS] instead, and [Server.Shutdown] at the
-// end.
+// end. One whose web server has port 443 shares it: [Server.TLSConfig] shows how,
+// and [Server.ServeConn] takes the connections.
 //
 //	mux := stanza.NewMux()
 //	fed, err := s2s.New(s2s.Config{

@@ -30,6 +30,9 @@ var (
 	// ErrUnanswerable is returned by Request for a stanza that is not an iq of
 	// type get or set.
 	ErrUnanswerable = errors.New("s2s: only an iq of type get or set has an answer")
+	// ErrTLSVersion is returned by ServeConn for a connection whose handshake ended
+	// with less than TLS 1.2.
+	ErrTLSVersion = errors.New("s2s: streams need TLS 1.2 or later")
 	// ErrSessionConflict is returned by Session for an address that has one.
 	ErrSessionConflict = errors.New("s2s: the address has a session")
 )

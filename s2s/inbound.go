@@ -2,6 +2,7 @@ package s2s
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"time"
@@ -60,35 +61,60 @@ func (s *Server) serve(l net.Listener, direct bool) error {
 // accept negotiates an inbound stream and hands it to a reader.
 func (s *Server) accept(sock net.Conn, direct bool) {
 	defer s.running.Done()
+	c, unproved, err := s.receive(sock, nil, direct)
+	if err != nil {
+		return
+	}
+	s.running.Add(1)
+	if unproved != nil {
+		go c.prove(unproved)
+	} else {
+		go c.read()
+	}
+}
+
+// receive admits a connection and negotiates a stream on it, up to where somebody
+// has to read, which is for prove where authenticate returns a request and for read
+// otherwise. made is the TLS that the connection has already; nil: none. With an
+// error the connection is closed, and everybody knows.
+func (s *Server) receive(sock net.Conn, made *tls.Conn, direct bool) (_ *conn, unproved []byte, _ error) {
 	n, limit := s.admit(sock)
 	if n == nil {
 		s.turnAway(sock, direct)
 		s.limited(limit, jid.JID{}, addrOf(sock).String(), 0)
-		return
+		return nil, nil, limit
 	}
 	c := s.newConn(sock, false)
-	c.negotiation = n
+	c.negotiation, c.tls = n, made
 	unproved, err := s.authenticate(c, direct)
 	if unproved != nil {
-		s.running.Add(1)
-		go c.prove(unproved)
-		return
+		return c, unproved, nil
 	}
 	if err != nil {
-		if !s.crowded(c) {
-			s.refused(c, err)
-		}
-		c.leave()
-		s.negotiated(c, false)
-		return
+		return nil, nil, s.refuse(c, err)
 	}
 	s.negotiated(c, true)
 	s.kick(c.remote)
 	if c.bidi {
 		s.adopt(c)
 	}
-	s.running.Add(1)
-	go c.read()
+	return c, nil, nil
+}
+
+// refuse ends an inbound stream that nobody has authenticated, and returns the
+// reason if there is a better one than err, which may be but the consequence.
+func (s *Server) refuse(c *conn, err error) error {
+	switch {
+	case s.ctx.Err() != nil:
+		err = ErrClosed
+	case s.crowded(c):
+		err = limitError("Negotiating") // which admit has reported
+	default:
+		s.refused(c, err)
+	}
+	c.leave()
+	s.negotiated(c, false)
+	return err
 }
 
 // refused reports an inbound stream that nobody has authenticated.
