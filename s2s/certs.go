@@ -28,6 +28,7 @@ func tlsBase(host *tls.Config) *tls.Config {
 	t.InsecureSkipVerify = true
 	t.VerifyConnection, t.VerifyPeerCertificate = nil, nil
 	t.RootCAs, t.ClientCAs = nil, nil
+	t.GetConfigForClient = nil
 	return t
 }
 

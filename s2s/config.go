@@ -30,7 +30,8 @@ type Config struct {
 	// Both roles use them: a server authenticates itself with the same
 	// certificate when it connects as when it is connected to. MinVersion below
 	// TLS 1.2 is raised to it; CipherSuites, CurvePreferences and KeyLogWriter
-	// are honoured; the fields that decide whom to trust are not, see Verifier.
+	// are honoured; the fields that decide whom to trust are not, see Verifier, nor
+	// is GetConfigForClient.
 	TLS *tls.Config
 
 	// ExpiryWarning is how long before the end of a certificate of a local domain

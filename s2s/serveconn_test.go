@@ -340,3 +340,23 @@ func TestServeConn(t *testing.T) {
 		})
 	}
 }
+
+// A configuration that is shared with a web server may make others for its
+// clients. They are not for peers, of whom they ask no certificate and any TLS.
+func TestConfigForClientIsNotForPeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		shared := &tls.Config{Certificates: []tls.Certificate{n.Certificate(here)}}
+		shared.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{Certificates: shared.Certificates, MinVersion: tls.VersionTLS10}, nil
+		}
+		fed := n.Server(s2s.Config{Services: []string{here}, Handler: stanza.NewMux(), TLS: shared})
+		if fed.TLSConfig().GetConfigForClient != nil {
+			t.Error("TLSConfig has it")
+		}
+		raw := n.Peer(there).Raw(here)
+		raw.Authenticate()
+		raw.Put("</stream:stream>")
+		raw.Rest()
+	})
+}
