@@ -184,6 +184,7 @@ func TestServeConn(t *testing.T) {
 			h.serve(h.fed.TLSConfig())
 			h.shake(0, 0)
 			h.SASL()
+			synctest.Wait() // until the stream is open
 			h.Cut()
 		}},
 		{name: "TLS 1.2", do: func(h *handed) {
@@ -279,9 +280,15 @@ func TestServeConn(t *testing.T) {
 			h.serve(h.fed.TLSConfig())
 			h.shake(0, 0)
 			h.SASL()
+			synctest.Wait() // until the stream is open
 			done := make(chan error)
 			go func() { done <- h.fed.Shutdown(h.t.Context()) }()
 			h.Expect("<system-shutdown")
+			late, begin := handOver(h.t, h.romeo, h.fed), time.Now()
+			late.serve(h.fed.TLSConfig())
+			if err := <-late.got; !errors.Is(err, s2s.ErrClosed) || time.Since(begin) > 0 {
+				h.t.Errorf("a connection that came meanwhile: %v after %v", err, time.Since(begin))
+			}
 			h.Put("</stream:stream>")
 			if err := <-done; err != nil {
 				h.t.Error(err)
@@ -304,6 +311,7 @@ func TestServeConn(t *testing.T) {
 			h.serve(h.fed.TLSConfig())
 			h.shake(0, 0)
 			h.SASL()
+			synctest.Wait() // until the stream is open
 			h.fed.Close()
 		}},
 	} {
