@@ -36,13 +36,13 @@ type acks struct {
 	state acksState
 	h     uint32    // what the peer has acknowledged, counted from <enable/>
 	skip  int       // stanzas written before that
-	asked bool      // a request is unanswered
+	asked bool      // a request is unanswered, or <enable/> or <resume/>
 	since time.Time // when it was made
 	heard bool      // some was answered
 	want  bool      // ask, even if no stanza waits
 	timer *time.Timer
 	limit time.Duration
-	late  func() // called when a request stays unanswered
+	late  func() // called when it stays unanswered
 
 	owed    bool   // the peer has asked for the number of stanzas
 	handled uint32 // received by then
@@ -61,7 +61,7 @@ func (a *acks) request(b []byte, unacknowledged int) []byte {
 	a.want = false
 	switch {
 	case a.asked:
-	case a.state == acksResuming:
+	case a.state == acksResuming || a.state == acksAsked:
 		a.expect()
 	case a.state == acksOn && unacknowledged > 0:
 		a.expect()
@@ -80,13 +80,19 @@ func (a *acks) expect() {
 	}
 }
 
-// answered takes an acknowledgement and returns how many more stanzas it
-// covers.
-func (a *acks) answered(h uint32) int {
-	a.asked, a.heard = false, true
+// settled notes that no answer is due any more.
+func (a *acks) settled() {
+	a.asked = false
 	if a.timer != nil {
 		a.timer.Stop()
 	}
+}
+
+// answered takes an acknowledgement and returns how many more stanzas it
+// covers.
+func (a *acks) answered(h uint32) int {
+	a.settled()
+	a.heard = true
 	n := h - a.h // modulo 2^32, XEP-0198 section 4
 	a.h = h
 	skip := a.skip
@@ -118,7 +124,10 @@ func (c *conn) enableAcks() {
 
 func (c *conn) newAcks(state acksState) acks {
 	return acks{state: state, limit: c.s.limits.Ack, late: func() {
-		if c.link.overdue(c) {
+		switch late, off := c.link.overdue(c); {
+		case off:
+			c.s.log.Info("peer does not say whether it acknowledges", append(c.attrs(), "took", c.s.limits.Ack)...)
+		case late:
 			c.s.log.Warn("no acknowledgement", append(c.attrs(), "took", c.s.limits.Ack)...)
 			c.sock.Close()
 		}
@@ -127,19 +136,25 @@ func (c *conn) newAcks(state acksState) acks {
 
 // overdue reports whether a request has stayed unanswered for too long. The
 // answer may have come while the timer's function began, or be there and not read
-// yet.
-func (l *link) overdue(c *conn) bool {
+// yet. A peer that does not answer <enable/> is taken for one that does not
+// acknowledge: then off is true, and the stream goes on.
+func (l *link) overdue(c *conn) (late, off bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := &c.acks
 	if l.conn != c || !a.asked || time.Since(a.since) < a.limit {
-		return false
+		return false, false
 	}
 	if c.wasHeld(a.limit) {
 		a.timer.Reset(a.limit)
-		return false
+		return false, false
 	}
-	return true
+	if a.state == acksAsked {
+		a.state, a.asked = acksOff, false
+		l.wakeUp()
+		return true, true
+	}
+	return true, false
 }
 
 // management takes an element of stream management. An error ends the stream.
@@ -250,6 +265,7 @@ func (l *link) acksEnabled(c *conn, yes bool, t *xmlscan.Token) {
 	if l.conn != c || c.acks.state != acksAsked {
 		return
 	}
+	c.acks.settled()
 	c.acks.state = acksOff
 	if yes {
 		c.acks.state = acksOn
@@ -257,8 +273,8 @@ func (l *link) acksEnabled(c *conn, yes bool, t *xmlscan.Token) {
 		if resume := attr(t, "resume"); resume == "true" || resume == "1" {
 			c.acks.resumable(attr(t, "id"), attr(t, "max"))
 		}
-		l.wakeUp()
 	}
+	l.wakeUp()
 }
 
 // maxResumeID is the longest id of a stream that is kept.

@@ -70,3 +70,54 @@ func TestAnswersJustInTime(t *testing.T) {
 		})
 	}
 }
+
+// A peer that does not answer <enable/> for Limits.Ack is taken for one that does
+// not acknowledge, and keeps its stream. The time begins again while its answer may
+// be there unread.
+func TestNoAnswerToEnable(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		held int64 // until when, in Unix nanoseconds, the reader waits for a limit in the first minute
+		off  time.Duration
+	}{
+		{"silence", 0, time.Minute},
+		{"the reader waits for a limit", math.MaxInt64, 2 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				defer ours.Close()
+				defer theirs.Close()
+				s := &Server{log: slog.New(slog.DiscardHandler), limits: Limits{Ack: time.Minute}}
+				l := &link{s: s, route: Route{Local: jid.MustParse("a.example"), Remote: jid.MustParse("b.example")}, running: true, wake: make(chan struct{}, 1)}
+				conn := &conn{s: s, sock: ours, link: l}
+				l.conn = conn
+				conn.acks = conn.newAcks(acksAsked)
+				if b := conn.acks.request(nil, 3); len(b) > 0 {
+					t.Errorf("asked with %s", b)
+				}
+				conn.heldAt.Store(c.held)
+				state := func() acksState {
+					l.mu.Lock()
+					defer l.mu.Unlock()
+					return conn.acks.state
+				}
+				time.AfterFunc(time.Minute+time.Nanosecond, func() { conn.heldAt.Store(0) })
+				time.Sleep(c.off - time.Nanosecond)
+				synctest.Wait()
+				if state() != acksAsked {
+					t.Error("given up too early")
+				}
+				time.Sleep(time.Nanosecond)
+				synctest.Wait()
+				if state() != acksOff || len(l.wake) == 0 {
+					t.Errorf("state %d, woken %t", state(), len(l.wake) > 0)
+				}
+				time.Sleep(time.Hour)
+				if err := ours.SetDeadline(time.Time{}); err != nil {
+					t.Errorf("the connection: %v", err)
+				}
+			})
+		})
+	}
+}

@@ -19,7 +19,7 @@ type Limits struct {
 	QueueAge        time.Duration // how long a stanza waits for its domain to be reachable, and to take it; 5 min
 	Unconfirmed     int           // written stanzas kept for a stream whose peer does not acknowledge, to be sent again should it die; 512
 	Unacknowledged  int           // written stanzas that await the peer's acknowledgement (XEP-0198); 8,192
-	Ack             time.Duration // time for the peer to answer a request for acknowledgement; 30 s
+	Ack             time.Duration // time for the peer to answer a request for acknowledgement, and for it to say whether it acknowledges; 30 s
 	Resume          time.Duration // how long the count of a broken inbound stream is kept for its resumption (XEP-0198); 5 min
 	Resumable       int           // broken streams of which it is; 10,000
 	Lane            int           // stanzas waiting per (from, to) pair for the handler; 1,024

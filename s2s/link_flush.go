@@ -38,9 +38,6 @@ func (l *link) flush(c *conn) bool {
 		written = written[:0]
 		b, tooLarge := l.q.write(b, batch, window, c.maxBytes, time.Now(), each)
 		c.sent.Add(uint64(before - l.q.waiting() - len(tooLarge)))
-		if c.acks.state == acksAsked && l.q.doubt > l.s.limits.Unacknowledged {
-			c.acks.state = acksOff // a peer that offers and never answers
-		}
 		if c.acks.state == acksOff {
 			l.q.confirm(l.q.doubt-l.s.limits.Unconfirmed, nil)
 		}
@@ -73,11 +70,12 @@ func (l *link) flush(c *conn) bool {
 	}
 }
 
-// window returns how many stanzas may be in doubt. l.mu is held.
+// window returns how many stanzas may be in doubt: not more until the peer has
+// said whether it acknowledges than if it does. l.mu is held.
 func (l *link) window(c *conn) int {
 	window := l.q.all()
 	switch c.acks.state {
-	case acksOn:
+	case acksOn, acksAsked:
 		window = l.s.limits.Unacknowledged
 	case acksResuming:
 		return 0
@@ -85,7 +83,7 @@ func (l *link) window(c *conn) int {
 	if l.caution == 0 {
 		return window
 	}
-	if c.acks.state != acksOn && l.q.doubt > 0 {
+	if c.acks.state == acksOff && l.q.doubt > 0 {
 		l.q.confirmBefore(time.Now().Add(-cleanDoubt))
 		l.trust()
 	}
