@@ -72,6 +72,7 @@ type conn struct {
 	silence  silence
 	in, sent atomic.Uint64
 	ending   atomic.Bool // our closing tag is sent or about to be
+	replaced atomic.Bool // another stream has resumed it, and leave says so
 }
 
 func (s *Server) newConn(sock net.Conn, out bool) *conn {
@@ -286,6 +287,9 @@ func (c *conn) closed(cause error, clean bool) {
 	c.silence.timer.Stop()
 	c.s.removeConn(c)
 	c.s.tallies.end(c, !clean && !c.ending.Load())
+	if c.replaced.Load() && !clean {
+		c.told, cause = true, publicError(errReplaced())
+	}
 	if !clean && c.ending.Load() {
 		var se *StreamError
 		if !errors.As(cause, &se) {

@@ -31,6 +31,43 @@ func (c *conn) end(e *stream.Error) {
 	c.sock.SetReadDeadline(time.Now().Add(c.s.limits.Close))
 }
 
+// replace ends a stream that another has resumed (XEP-0198 section 5). Its reader
+// stops at once, so that the other can begin, and leave tells the peer. Where
+// something is being written, which may be stuck, the connection is closed without
+// a word.
+func (c *conn) replace() {
+	if !c.wmu.TryLock() {
+		c.sock.Close()
+		return
+	}
+	defer c.wmu.Unlock()
+	if c.footer {
+		c.sock.Close()
+		return
+	}
+	c.footer = true
+	c.ending.Store(true)
+	c.replaced.Store(true)
+	if err := c.sock.SetReadDeadline(time.Now()); err != nil {
+		c.sock.Close()
+	}
+}
+
+// errReplaced is what the peer of such a stream is told.
+func errReplaced() *stream.Error {
+	return &stream.Error{Condition: stream.Conflict, Text: "another stream has resumed this one"}
+}
+
+// tellReplaced tells it. The connection is probably dead, and gets no more time
+// than the peer has to close the stream.
+func (c *conn) tellReplaced() error {
+	if err := c.sock.SetWriteDeadline(time.Now().Add(c.s.limits.Close)); err != nil {
+		return err
+	}
+	_, err := c.transport().Write(append(stream.AppendError(nil, errReplaced()), stream.Footer...))
+	return err
+}
+
 // breakOff ends the stream with an error of ours.
 func (c *conn) breakOff(e *stream.Error) error {
 	c.end(e)
@@ -80,6 +117,9 @@ func (c *conn) leave() {
 	}
 	stop := context.AfterFunc(c.s.ctx, func() { c.sock.Close() })
 	defer stop()
+	if c.replaced.Load() && c.tellReplaced() != nil {
+		return
+	}
 	c.sock.SetReadDeadline(time.Now().Add(c.s.limits.Close))
 	var peek [128]byte
 	if c.parting(peek[:]) {

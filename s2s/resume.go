@@ -51,7 +51,7 @@ func (ts *tallies) open(c *conn) *tally {
 
 // take gives a tally to the stream that resumes it; nil if there is none for
 // its domains. An earlier stream that is open still, as far as this side knows,
-// is closed first.
+// is ended first.
 func (ts *tallies) take(c *conn, id string) *tally {
 	ts.mu.Lock()
 	t := ts.m[id]
@@ -64,7 +64,7 @@ func (ts *tallies) take(c *conn, id string) *tally {
 	c.tally, c.counted = t, t.read
 	ts.mu.Unlock()
 	if before != nil {
-		before.sock.Close()
+		before.replace()
 	}
 	select {
 	case <-read:

@@ -23,6 +23,17 @@ func (w *waitLock) Lock() {
 	w.held = true
 }
 
+// TryLock takes the lock if it is free, and reports whether it was.
+func (w *waitLock) TryLock() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.held {
+		return false
+	}
+	w.held = true
+	return true
+}
+
 // Unlock frees the lock.
 func (w *waitLock) Unlock() {
 	w.mu.Lock()

@@ -47,6 +47,20 @@ func resumption() []Scenario {
 			d.sync(s)
 			d.resume(id, 1)
 		}),
+		should("sm-resume-conflict", "XEP-0198 section 5", "and ends with the stream error conflict", func(d *driver) {
+			s, id := d.resumable()
+			d.sync(s)
+			d.resume(id, 1)
+			a, ok := d.await(endOf(s))
+			switch {
+			case !ok:
+				d.fail("it is left open")
+			case a.Error() == nil:
+				d.fail("it ends without an error")
+			case a.Error().Condition(wire.NSErrors) != "conflict":
+				d.fail("it ends with %s", quotable(a.Raw))
+			}
+		}),
 		must("sm-resume-early", "XEP-0198 section 10", "no stream is resumed before authentication", func(d *driver) {
 			s, id := d.resumable()
 			d.sync(s)
