@@ -187,6 +187,7 @@ func (c *conn) management(t *xmlscan.Token) error {
 	}
 	switch string(t.Local) {
 	case "enabled":
+		c.handled = 0 // XEP-0198 section 4: both count what comes behind it
 		c.link.acksEnabled(c, true, t)
 	case "failed":
 		h, known := count(t)

@@ -2,6 +2,8 @@ package s2s_test
 
 import (
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,6 +112,41 @@ func TestBothWaysAcknowledged(t *testing.T) {
 			if m := <-got; m.Err() != nil { // "first" may have come twice
 				t.Errorf("bounced: %s", m)
 			}
+		}
+	})
+}
+
+// What the peer sends on such a stream before it answers <enable/> does not count
+// (XEP-0198 section 4): its own count begins with the answer.
+func TestCountBeginsWithEnabled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := s2stest.NewNetwork(t)
+		mux, got := inbox()
+		fed := n.Server(s2s.Config{Domains: []string{here}, Handler: mux, Bidi: true})
+		w := &world{t: t, n: n}
+		counted := make(chan string, 2)
+		w.script(func(conn net.Conn) {
+			talk(conn, "version", theirHeader+tlsFeatures, "<starttls", proceed)
+			s := &scripted{Conn: w.tls(conn), t: t}
+			s.expect("version", theirHeader+strings.Replace(external, "</stream:features>", "<bidi xmlns='urn:xmpp:features:bidi'/></stream:features>", 1))
+			s.expect("<bidi", "")
+			s.expect("<auth", "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
+			s.expect("version", theirHeader+smFeatures)
+			message := text("romeo@"+there, "juliet@"+here, "but soft").String()
+			s.expect("<enable", message+message+nowAcks+"<r xmlns='urn:xmpp:sm:3'/>")
+			s.expect("<a ", "")
+			counted <- s.expect("/>", message+"<r xmlns='urn:xmpp:sm:3'/>")
+			s.expect("<a ", "")
+			counted <- s.expect("/>", "")
+		})
+		fed.Send(t.Context(), text("juliet@"+here, "romeo@"+there, "o romeo"))
+		for i := range 2 {
+			if a := <-counted; !strings.Contains(a, fmt.Sprintf(" h='%d'", i)) {
+				t.Errorf("counted %s, want %d", a, i)
+			}
+		}
+		for range 3 {
+			<-got
 		}
 	})
 }
