@@ -35,9 +35,9 @@ type conn struct {
 	method        Method        // how the peer proved its domain
 	assurance     Assurance     // the same, with the rest; set by open
 
-	dialback   *dialbackStream // nil: off, or still negotiating
-	questioned bool            // the peer asked about a key while negotiating
-	told       bool            // we have ended the stream with an error; belongs to the reader
+	dialback   atomic.Pointer[dialbackStream] // nil: off, still negotiating, or not needed yet
+	questioned bool                           // the peer asked about a key while negotiating
+	told       bool                           // we have ended the stream with an error; belongs to the reader
 
 	watch func(stream.Event) // sees the negotiation; nil: nobody does
 
@@ -302,8 +302,8 @@ func (c *conn) closed(cause error, clean bool) {
 	case !c.told:
 		c.sock.Close()
 	}
-	if c.dialback != nil {
-		c.dialback.close(cause)
+	if d := c.dialback.Load(); d != nil {
+		d.close(cause)
 	}
 	if c.link != nil {
 		c.link.lost(c, brokenDoubt)

@@ -193,8 +193,7 @@ func (c *conn) ready(ctx context.Context, end stream.Action) error {
 		c.method = MethodDialback
 	}
 	if !c.s.dialback.off {
-		c.dialback = c.s.newDialback(c, ready.Dialback)
-		c.dialback.certified()
+		c.withDialback(ready.Dialback).certified()
 	}
 	if c.link != nil && slices.Contains(ready.Features, xml.Name{Space: nsSM, Local: "sm"}) {
 		c.link.manage(c)

@@ -67,14 +67,13 @@ func (c *conn) handedOver(ctx context.Context, h stream.Handover) error {
 	if h.Identity != nil {
 		c.method = MethodDialback
 	}
-	c.dialback = c.s.newDialback(c, h.Announced)
+	d := c.withDialback(h.Announced)
 	if h.External == nil {
 		return nil
 	}
 	c.mechanism = mechanismDialback
 	stop := context.AfterFunc(ctx, func() { c.sock.Close() })
 	defer stop()
-	d := c.dialback
 	d.turn.Lock()
 	d.perform(d.m.Start(c.local, c.remote))
 	d.turn.Unlock()
@@ -125,7 +124,7 @@ func brokenOr(err error) error {
 func (c *conn) prove(first []byte) error {
 	defer c.s.running.Done()
 	stop := context.AfterFunc(c.s.ctx, func() { c.sock.Close() })
-	d := c.dialback
+	d := c.dialback.Load()
 	var peek [128]byte
 	err := d.begun(first)
 	for err == nil {
@@ -161,7 +160,7 @@ func (d *dialbackStream) begun(first []byte) error {
 
 // unproved ends an inbound stream on which no domain was proved, and returns why.
 func (c *conn) unproved(err error) error {
-	d := c.dialback
+	d := c.dialback.Load()
 	proved, refused := d.close(err)
 	if proved { // at the last moment
 		c.end(nil)

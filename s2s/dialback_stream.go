@@ -58,6 +58,26 @@ func (s *Server) newDialback(c *conn, offered bool) *dialbackStream {
 	}
 }
 
+// withDialback gives a stream its Server Dialback.
+func (c *conn) withDialback(offered bool) *dialbackStream {
+	d := c.s.newDialback(c, offered)
+	c.dialback.Store(d)
+	return d
+}
+
+// listening returns the Server Dialback of a stream whose peer speaks it. Without
+// Config.Dialback a peer that has authenticated by its certificate may still add
+// domains of it; few do, so that the stream gets what that takes only then. It is
+// nil on streams of ours then.
+func (c *conn) listening() *dialbackStream {
+	d := c.dialback.Load()
+	if d == nil && !c.out {
+		d = c.withDialback(false)
+		d.certified()
+	}
+	return d
+}
+
 // hear takes an element of Server Dialback. An error ends the stream.
 func (d *dialbackStream) hear(t *xmlscan.Token) error {
 	e, err := dialback.Parse(*t)

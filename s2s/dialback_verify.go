@@ -109,7 +109,7 @@ func (s *Server) judge(ctx context.Context, c *conn, q *dialback.Question) (Meth
 // the former ends without an answer. It does not wait for any other request, since
 // the other side may be waiting for us.
 func (s *Server) ask(ctx context.Context, c *conn, q *dialback.Question) dialback.Verdict {
-	if d := s.dialbackTo(Route{q.Local(), q.Remote()}); d != nil && d != c.dialback {
+	if d := s.dialbackTo(Route{q.Local(), q.Remote()}); d != nil && d != c.dialback.Load() {
 		if v, ok := d.ask(ctx, q); ok {
 			return v
 		}
@@ -127,7 +127,7 @@ func (s *Server) ask(ctx context.Context, c *conn, q *dialback.Question) dialbac
 		return unreachable(q, err)
 	}
 	defer asker.sock.Close()
-	return asker.dialback.askAlone(ctx, q)
+	return asker.dialback.Load().askAlone(ctx, q)
 }
 
 // dialbackTo returns the Server Dialback of the stream that stanzas of a route
@@ -140,8 +140,10 @@ func (s *Server) dialbackTo(r Route) *dialbackStream {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c := l.conn; c != nil && c.out && c.dialback != nil && c.dialback.offered {
-		return c.dialback
+	if c := l.conn; c != nil && c.out {
+		if d := c.dialback.Load(); d != nil && d.offered {
+			return d
+		}
 	}
 	return nil
 }

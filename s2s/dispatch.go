@@ -99,8 +99,10 @@ func (s *Server) dispatch(_ pair, a arrival) {
 	st := a.st
 	begin := time.Now()
 	ctx := &handlerContext{Context: s.ctx, deadline: begin.Add(s.limits.HandlerTime), from: a.c}
-	if a.c != nil && a.c.dialback != nil {
-		ctx.method = a.c.dialback.method(st.To, st.From)
+	if a.c != nil {
+		if d := a.c.dialback.Load(); d != nil {
+			ctx.method = d.method(st.To, st.From)
+		}
 	}
 	defer ctx.end(context.Canceled)
 	a.tracked()

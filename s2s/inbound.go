@@ -166,16 +166,17 @@ func (s *Server) authenticate(c *conn, direct bool) (unproved []byte, _ error) {
 	}
 	if h, ok := end.(stream.Handover); ok {
 		c.id, c.lang, c.bidi, c.maxBytes = h.StreamID, h.Lang, h.Bidi, h.Limits.MaxBytes
-		c.dialback = s.newDialback(c, h.Announced)
-		c.dialback.claimed, c.dialback.external = h.Remote, h.External
+		d := c.withDialback(h.Announced)
+		d.claimed, d.external = h.Remote, h.External
 		return h.First, nil
 	}
 	ready := end.(stream.Ready)
 	c.id, c.local, c.remote = ready.StreamID, ready.Local, ready.Remote
 	c.mechanism, c.lang = ready.Method, ready.Lang
 	c.bidi, c.maxBytes = ready.Bidi, ready.Limits.MaxBytes
-	c.dialback = s.newDialback(c, ready.Dialback) // for further domains of the certificate, if for nothing else
-	c.dialback.certified()
+	if !s.dialback.off {
+		c.withDialback(ready.Dialback).certified()
+	}
 	if err := c.open(); err != nil {
 		c.end(noPlace(err))
 		return nil, err

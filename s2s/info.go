@@ -49,7 +49,7 @@ func (s *Server) Streams() []StreamInfo {
 func (c *conn) info() StreamInfo {
 	return StreamInfo{
 		ID: c.id, Local: c.local, Remote: c.remote, Addr: c.addr(), Outgoing: c.out, Bidi: c.bidi, SM: c.managed(), Mechanism: c.mechanism,
-		Others: c.dialback.pairs(), Assurance: c.assurance, Since: c.since,
+		Others: c.dialback.Load().pairs(), Assurance: c.assurance, Since: c.since,
 		In: c.in.Load(), Out: c.sent.Load(),
 	}
 }

@@ -44,9 +44,9 @@ func (s *Server) SetPolicy(p Policy) error {
 			break // a later call looks at them all
 		}
 		err := refuses(c.remote, c.method)
-		for _, r := range c.dialback.pairs() {
+		for _, r := range c.dialback.Load().pairs() {
 			if err == nil {
-				err = refuses(r.Remote, c.dialback.method(r.Local, r.Remote))
+				err = refuses(r.Remote, c.dialback.Load().method(r.Local, r.Remote))
 			}
 		}
 		if err != nil {

@@ -18,8 +18,10 @@ func (c *conn) element(t *xmlscan.Token) error {
 	if string(t.Space) == stream.NS && string(t.Local) == "error" {
 		return stream.ParseError(stream.ElementOf(*t).Raw)
 	}
-	if c.dialback != nil && string(t.Space) == dialback.NS {
-		return c.dialback.hear(t)
+	if string(t.Space) == dialback.NS {
+		if d := c.listening(); d != nil {
+			return d.hear(t)
+		}
 	}
 	if string(t.Space) == nsSM {
 		return c.management(t)
@@ -54,7 +56,7 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		}
 		return &stream.Error{Condition: stream.InvalidFrom, Text: "the from of a stanza is not at a domain authenticated on this stream"}
 	}
-	if from.Domain() != c.remote.Domain() && !c.dialback.speaks(from) {
+	if from.Domain() != c.remote.Domain() && !c.dialback.Load().speaks(from) {
 		return &stream.Error{Condition: stream.InvalidFrom, Text: from.Domain() + " is not authenticated on this stream"}
 	}
 	st := &stanza.Stanza{Kind: kind, ID: string(h.ID), From: from, Lang: string(h.Lang)}
@@ -78,7 +80,7 @@ func (c *conn) stanza(kind stanza.Kind, t *xmlscan.Token) error {
 		}
 		return &stream.Error{Condition: stream.HostUnknown, Text: st.To.Domain() + " is not served here"}
 	}
-	if c.dialback != nil && !c.dialback.permits(st.To, from) {
+	if d := c.dialback.Load(); d != nil && !d.permits(st.To, from) {
 		return &stream.Error{Condition: stream.InvalidFrom, Text: from.Domain() + " is not authenticated towards " + st.To.Domain() + " on this stream"}
 	}
 	if kind == stanza.IQ {
@@ -151,7 +153,7 @@ func (c *conn) drop(why string) {
 // mayUse reports whether a domain, as a peer wrote it, is the stream's.
 func (c *conn) mayUse(domain []byte) bool {
 	d, _, err := jid.ParseLegacy(string(domain))
-	return err == nil && (d.Domain() == c.remote.Domain() || c.dialback.speaks(d))
+	return err == nil && (d.Domain() == c.remote.Domain() || c.dialback.Load().speaks(d))
 }
 
 // domainOf cuts the domain out of an address that may be malformed elsewhere.
