@@ -81,11 +81,7 @@ func TestPeerIsDeniedAndAllowed(t *testing.T) {
 		if err := s.SetPolicy(s2s.Policy{Rules: map[string]s2s.Rule{p.Domain: {Deny: true}}}); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(20 * time.Second); len(s.with(p.Domain)) > 0; time.Sleep(50 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("streams with a domain that is denied: %+v", s.with(p.Domain))
-			}
-		}
+		interop.Until(t, 20*time.Second, "no stream with a domain that is denied", func() bool { return len(s.with(p.Domain)) == 0 })
 		say("three")
 		if m := s.next(t); m.Err() == nil || m.Err().Condition != stanza.NotAllowed {
 			t.Errorf("got %s", m)
